@@ -1,0 +1,108 @@
+"""scikit-learn style classifiers as fraudlab models, and the parameter types their plugins share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import DTypeLike
+
+from fraudlab.errors import DataError
+from fraudlab.preprocess import Floats, Matrix
+from fraudlab.protocols import Graph, Labels
+
+Count: TypeAlias = Annotated[int, Meta(ge=1)]
+Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
+Positive: TypeAlias = Annotated[float, Meta(gt=0)]
+NotNegative: TypeAlias = Annotated[float, Meta(ge=0)]
+MaxFeatures: TypeAlias = Literal["sqrt", "log2"] | Count | Share | None
+Criterion: TypeAlias = Literal["gini", "entropy", "log_loss"]
+
+
+class Estimator:
+    """A classifier with `fit` and `predict_proba`, and the function that exports it.
+
+    Parameters
+    ----------
+    estimator
+        The unfitted classifier.
+    export
+        Writes the fitted classifier as a graph.
+    dtype
+        What the matrix is fitted and scored as: float64 for models that would otherwise compute in
+        float32. Its values are those of the float32 matrix either way.
+    """
+
+    def __init__(
+        self, estimator: Any, export: Callable[[Any], Graph], *, dtype: DTypeLike = np.float32
+    ) -> None:
+        self.estimator = estimator
+        self._export = export
+        self._dtype = dtype
+
+    def fit(self, X: Matrix, y: Labels, sample_weight: Floats | None = None) -> None:
+        """Fit on train.
+
+        Raises
+        ------
+        DataError
+            If train has no row of one of the two classes.
+        """
+        frauds = int(np.count_nonzero(y))
+        if frauds in {0, len(y)}:
+            raise DataError(
+                f"train has {frauds} frauds in {len(y)} rows; a model needs rows of both classes:"
+                " choose a longer or another train window"
+            )
+        self._fit(X.astype(self._dtype, copy=False), y, sample_weight)
+
+    def _fit(self, X: Any, y: Labels, sample_weight: Floats | None) -> None:
+        self.estimator.fit(X, y, sample_weight=sample_weight)
+
+    def score(self, X: Matrix) -> Floats:
+        """Return the classifier's own probability of fraud."""
+        chances = self.estimator.predict_proba(X.astype(self._dtype, copy=False))
+        score: Floats = chances[:, 1].astype(np.float64)
+        return score
+
+    def to_onnx(self) -> Graph:
+        """Return the fitted classifier as a graph."""
+        return self._export(self.estimator)
+
+
+class IterativeEstimator(Estimator):
+    """A classifier in float64 whose optimiser may run out of iterations, which is one warning."""
+
+    def __init__(self, estimator: Any, export: Callable[[Any], Graph]) -> None:
+        super().__init__(estimator, export, dtype=np.float64)
+
+    def _fit(self, X: Any, y: Labels, sample_weight: Floats | None) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            super()._fit(X, y, sample_weight)
+        unfinished = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
+        for other in caught:
+            if other not in unfinished:
+                warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+        if unfinished:
+            warnings.warn(
+                f"{type(self.estimator).__name__} did not converge in"
+                f" max_iter={self.estimator.max_iter}; raise model.params.max_iter, or let a scaler"
+                " bring the columns to one scale",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+
+class MarginEstimator(Estimator):
+    """xgboost: its probability is float32, so that the gate compares the margin instead."""
+
+    def margin(self, X: Matrix) -> Floats:
+        """Return the booster's own sum, the number the graph must reproduce bit by bit."""
+        margin: Floats = self.estimator.predict(X, output_margin=True).astype(np.float64)
+        return margin

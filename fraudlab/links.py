@@ -1,0 +1,103 @@
+"""How a graph's margin becomes a raw score, and a raw score a calibrated one: numbers, not code.
+
+The graph ends in sums (ONNX post-transforms are inexact or ignored), so the last steps are float64
+numpy here. `Link` turns the margin into the fitted model's own probability; `Calibration` maps that
+to the probability fraudlab reports. Both are part of the manifest.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+def expit(margin: Floats) -> Floats:
+    """Return 1 / (1 + exp(-margin)) without overflow."""
+    small = np.exp(-np.abs(margin))
+    result: Floats = np.where(margin >= 0, 1.0 / (1.0 + small), small / (1.0 + small))
+    return result
+
+
+class SigmoidLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sigmoid"):
+    """The margin is log-odds times `1 / scale` (logreg, mlp, boosted trees)."""
+
+    scale: float = 1.0
+
+    def linear(self, margin: Floats) -> Floats:
+        """Return the log-odds: what a sigmoid calibration is fitted on."""
+        return margin if self.scale == 1.0 else margin * self.scale
+
+    def score(self, margin: Floats) -> Floats:
+        """Return the model's own probability."""
+        return expit(self.linear(margin))
+
+
+class MeanLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="mean"):
+    """The margin is a sum of `count` probabilities (trees and forests)."""
+
+    count: int = 1
+
+    def linear(self, margin: Floats) -> Floats:
+        """Return the mean: a forest's scores of exactly 0 and 1 have no finite log-odds."""
+        return margin / self.count
+
+    def score(self, margin: Floats) -> Floats:
+        """Return the model's own probability."""
+        return margin / self.count
+
+
+Link: TypeAlias = SigmoidLink | MeanLink
+
+
+class IdentityCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="identity"):
+    """Report the model's own probability."""
+
+    def apply(self, linear: Floats, score: Floats) -> Floats:
+        """Return `score`."""
+        return score
+
+
+class SigmoidCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sigmoid"):
+    """Platt scaling: expit(slope * linear + intercept), with slope > 0 so the order stays."""
+
+    slope: float
+    intercept: float
+
+    def apply(self, linear: Floats, score: Floats) -> Floats:
+        """Return the calibrated probability."""
+        return expit(self.slope * linear + self.intercept)
+
+
+class IsotonicCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="isotonic"):
+    """A non-decreasing, piecewise linear map of the score through the knots (x, y)."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def apply(self, linear: Floats, score: Floats) -> Floats:
+        """Return the calibrated probability; outside the knots the end values hold."""
+        return np.interp(score, self.x, self.y)
+
+
+class PriorCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="prior"):
+    """Multiply the odds by `ratio`: undoes the class balance that train was given.
+
+    For under-sampling with kept share beta this is p = beta ps / (beta ps - ps + 1)
+    (Dal Pozzolo et al., 2015, doi 10.1109/SSCI.2015.33).
+    """
+
+    ratio: float
+
+    def apply(self, linear: Floats, score: Floats) -> Floats:
+        """Return the corrected probability."""
+        return self.ratio * score / (self.ratio * score + (1.0 - score))
+
+
+Calibration: TypeAlias = (
+    IdentityCalibration | SigmoidCalibration | IsotonicCalibration | PriorCalibration
+)

@@ -1,0 +1,1 @@
+"""Everything a configuration can name: one folder per group, one file per plugin."""

@@ -1,0 +1,53 @@
+"""Ranks instead of values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from fraudlab.preprocess import Floats, QuantileScaler
+from fraudlab.registry import register
+
+
+@register("scaler", "quantile")
+def quantile(
+    *,
+    n_quantiles: Annotated[int, Meta(ge=2, le=10_000)] = 1000,
+    subsample: Annotated[int, Meta(ge=10)] | None = 10_000,
+    random_state: int = 42,
+) -> Quantile:
+    """scikit-learn's QuantileTransformer with uniform output: each value's rank in train.
+
+    Parameters
+    ----------
+    n_quantiles
+        Number of knots (at most one per train row).
+    subsample
+        Rows the knots are estimated from; null takes all.
+    random_state
+        Seed of the subsample.
+    """
+    return Quantile(n_quantiles, subsample, random_state)
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """Learns quantiles."""
+
+    n_quantiles: int
+    subsample: int | None
+    random_state: int
+
+    def fit(self, numbers: Floats) -> QuantileScaler:
+        """Return the fitted scaler."""
+        from sklearn.preprocessing import QuantileTransformer
+
+        fitted = QuantileTransformer(
+            n_quantiles=min(self.n_quantiles, len(numbers)),
+            subsample=self.subsample,
+            random_state=self.random_state,
+        ).fit(numbers)
+        knots = tuple(tuple(map(float, column)) for column in fitted.quantiles_.T)
+        return QuantileScaler(knots, tuple(map(float, fitted.references_)))

@@ -1,0 +1,43 @@
+"""A cut you name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from fraudlab.protocols import Cut, Scores
+from fraudlab.registry import register
+
+
+@register("threshold_strategy", "fixed")
+def fixed(*, threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5) -> Fixed:
+    """Alert from a given score on.
+
+    Parameters
+    ----------
+    threshold
+        The cut.
+    """
+    return Fixed(threshold)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Learns nothing."""
+
+    threshold: float
+
+    def choose(self, scores: Scores) -> Cut:
+        """Return the given cut."""
+        alerts = scores.score >= self.threshold
+        hits = int(scores.label[alerts].sum())
+        return Cut(
+            self.threshold,
+            reached={
+                "precision": hits / max(int(alerts.sum()), 1),
+                "recall": hits / max(int(scores.label.sum()), 1),
+                "alerts": float(alerts.sum()),
+            },
+        )

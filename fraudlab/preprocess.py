@@ -1,0 +1,194 @@
+"""From a request's values to the float32 matrix the graph reads, as numbers in the manifest.
+
+The fitted state of imputing, one-hot encoding and scaling is plain data, and `Encoder` is the only
+code that applies it: in training, in batch files and in the service. It works in float64 and casts
+to float32 once, at the end, so a model is fitted on exactly the matrix its graph will see.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+Codes: TypeAlias = NDArray[np.int64]
+Matrix: TypeAlias = NDArray[np.float32]
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+class Numeric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A numeric input; with a `median` (of train) it is imputed and gets an indicator column."""
+
+    name: str
+    median: float | None = None
+
+
+class Categorical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A categorical input; its one-hot columns are `levels`, then `other`, then missing."""
+
+    name: str
+    levels: tuple[str, ...]
+
+    @property
+    def other(self) -> int:
+        """The code of any level not in `levels`."""
+        return len(self.levels)
+
+    @property
+    def missing(self) -> int:
+        """The code of a missing value."""
+        return len(self.levels) + 1
+
+
+class IdentityScaler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="identity"):
+    """Leave the numeric columns as they are."""
+
+    def transform(self, numbers: Floats) -> Floats:
+        """Return `numbers` unchanged."""
+        return numbers
+
+
+class AffineScaler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="affine"):
+    """Subtract `center` and divide by `scale`, column by column (standard, robust, minmax)."""
+
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def transform(self, numbers: Floats) -> Floats:
+        """Return (numbers - center) / scale."""
+        shifted = numbers - np.asarray(self.center)
+        shifted /= np.asarray(self.scale)
+        return shifted
+
+
+class QuantileScaler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="quantile"):
+    """Map each column to its rank in train, by linear interpolation between quantiles.
+
+    Ties are handled as scikit-learn's QuantileTransformer does: the mean of the interpolation
+    from the left and from the right.
+    """
+
+    quantiles: tuple[tuple[float, ...], ...]
+    references: tuple[float, ...]
+
+    def transform(self, numbers: Floats) -> Floats:
+        """Return ranks in [0, 1]."""
+        references = np.asarray(self.references)
+        ranks = np.empty_like(numbers)
+        for column, knots in enumerate(self.quantiles):
+            values, grid = numbers[:, column], np.asarray(knots)
+            up = np.interp(values, grid, references)
+            down = np.interp(-values, -grid[::-1], -references[::-1])
+            rank = 0.5 * (up - down)
+            rank[values >= grid[-1]] = references[-1]
+            rank[values <= grid[0]] = references[0]
+            ranks[:, column] = rank
+        return ranks
+
+
+class PowerScaler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="yeo_johnson"):
+    """The Yeo-Johnson transform (Biometrika 87, 2000), then standardisation."""
+
+    lambdas: tuple[float, ...]
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def transform(self, numbers: Floats) -> Floats:
+        """Return the transformed columns."""
+        bent = np.empty_like(numbers)
+        for column, power in enumerate(self.lambdas):
+            bent[:, column] = _yeo_johnson(numbers[:, column], power)
+        bent -= np.asarray(self.center)
+        bent /= np.asarray(self.scale)
+        return bent
+
+
+def _yeo_johnson(values: Floats, power: float) -> Floats:
+    bent = np.empty_like(values)
+    positive = values >= 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        up = np.log1p(values[positive])
+        bent[positive] = up if abs(power) < _EPSILON else np.expm1(power * up) / power
+        down, rest = np.log1p(-values[~positive]), 2.0 - power
+        bent[~positive] = -down if abs(rest) < _EPSILON else -np.expm1(rest * down) / rest
+    return bent
+
+
+Scaler: TypeAlias = IdentityScaler | AffineScaler | QuantileScaler | PowerScaler
+
+
+class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything between the inputs and the matrix, in the matrix's column order.
+
+    The matrix holds the scaled numeric columns, then one missing-value indicator per imputed
+    column, then the one-hot columns of each categorical input.
+    """
+
+    numeric: tuple[Numeric, ...]
+    categorical: tuple[Categorical, ...] = ()
+    scaler: Scaler = IdentityScaler()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the matrix's columns."""
+        names = [column.name for column in self.numeric]
+        names += [f"{column.name}=missing" for column in self.numeric if column.median is not None]
+        for column in self.categorical:
+            names += [f"{column.name}={level}" for level in (*column.levels, "other", "missing")]
+        return tuple(names)
+
+
+class Encoder:
+    """Apply a `Preprocess`: numbers and category codes in, the graph's matrix out."""
+
+    def __init__(self, spec: Preprocess) -> None:
+        self.spec = spec
+        imputed = [i for i, column in enumerate(spec.numeric) if column.median is not None]
+        self._imputed = np.asarray(imputed, dtype=np.intp)
+        self._medians = np.asarray([spec.numeric[i].median for i in imputed], dtype=np.float64)
+        self._sizes = tuple(column.missing + 1 for column in spec.categorical)
+        self._codes = tuple(
+            {level: code for code, level in enumerate(column.levels)} for column in spec.categorical
+        )
+        self.width = len(spec.columns)
+
+    def code(self, column: int, value: str | None) -> int:
+        """Return the one-hot position of `value` in the categorical input number `column`."""
+        spec = self.spec.categorical[column]
+        return spec.missing if value is None else self._codes[column].get(value, spec.other)
+
+    def encode(self, numbers: Floats, codes: Codes | None = None) -> Matrix:
+        """Return the matrix of `numbers` ([N, numeric], NaN = missing) and `codes`.
+
+        Values beyond float32 end at its largest finite value, so the graph never sees infinity.
+        """
+        numbers, missing = self._impute(numbers)
+        scaled = self.spec.scaler.transform(numbers)
+        matrix = np.empty((len(numbers), self.width), dtype=np.float32)
+        count = scaled.shape[1]
+        matrix[:, :count] = np.clip(scaled, -FLOAT32_MAX, FLOAT32_MAX)
+        if missing is not None:
+            matrix[:, count : count + missing.shape[1]] = missing
+            count += missing.shape[1]
+        if self._sizes:
+            assert codes is not None, "a categorical input needs its codes"
+            matrix[:, count:] = 0.0
+            rows = np.arange(len(numbers))
+            for column, size in enumerate(self._sizes):
+                matrix[rows, count + codes[:, column]] = 1.0
+                count += size
+        return matrix
+
+    def _impute(self, numbers: Floats) -> tuple[Floats, NDArray[np.bool_] | None]:
+        if not len(self._imputed):
+            return numbers, None
+        missing = np.isnan(numbers[:, self._imputed])
+        if missing.any():
+            numbers = numbers.copy()
+            numbers[:, self._imputed] = np.where(missing, self._medians, numbers[:, self._imputed])
+        return numbers, missing

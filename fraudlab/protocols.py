@@ -1,0 +1,183 @@
+"""The contracts of the plugin groups, all on one page.
+
+A plugin is a function that takes keyword parameters and returns an object obeying the protocol of
+its group. X is a float32 matrix [N, W], y an int8 vector [N] of labels (1 = fraud), rows are
+integer row numbers in ascending order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraudlab.links import Calibration, Link
+from fraudlab.preprocess import Floats, Matrix, Scaler
+
+if TYPE_CHECKING:
+    from fraudlab.table import Raw, Table
+
+Labels: TypeAlias = NDArray[np.int8]
+Rows: TypeAlias = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A fitted model as an ONNX graph, and what is needed to hold it to its word.
+
+    Attributes
+    ----------
+    onnx
+        The serialised graph: input [N, W] float32, output [N, 1] margin.
+    link
+        How the margin becomes the model's probability.
+    tolerance
+        The largest difference from the fitted model's own score the parity gate lets pass.
+    thresholds
+        Per column, the split thresholds in the graph (float64): where hostile rows are placed.
+    """
+
+    onnx: bytes
+    link: Link
+    tolerance: float
+    thresholds: Mapping[int, Floats] = field(default_factory=dict)
+
+
+class Model(Protocol):
+    """Group `model`: a classifier that can be fitted once and exported exactly."""
+
+    def fit(self, X: Matrix, y: Labels, sample_weight: Floats | None) -> None:
+        """Fit on train; `sample_weight` is given when class weights were chosen."""
+
+    def score(self, X: Matrix) -> Floats:
+        """Return the fitted library's own probability of fraud, float64 [N]."""
+
+    def to_onnx(self) -> Graph:
+        """Return the fitted model as a graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """What a sampler makes of train; `prior_ratio` undoes its change of the class balance.
+
+    Multiplying the odds of a score by `prior_ratio` gives the odds under the original balance;
+    None when no closed form exists.
+    """
+
+    X: Matrix
+    y: Labels
+    sample_weight: Floats | None = None
+    prior_ratio: float | None = 1.0
+
+
+class Sampler(Protocol):
+    """Group `sampler`: changes what the model is fitted on. It is only ever shown train."""
+
+    def resample(self, X: Matrix, y: Labels) -> Resampled:
+        """Return the rows (and weights) to fit on."""
+
+
+class ScalerFitter(Protocol):
+    """Group `scaler`: learns from train how the numeric columns are scaled."""
+
+    def fit(self, numbers: Floats) -> Scaler:
+        """Return the fitted scaler as data; `numbers` is float64 [N, numeric columns]."""
+
+
+class Calibrator(Protocol):
+    """Group `calibration`: learns the map from the model's score to a probability."""
+
+    def fit(
+        self, linear: Floats, score: Floats, y: Labels, prior_ratio: float | None
+    ) -> Calibration:
+        """Return the fitted map; see `fraudlab.links` for `linear` and `score`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scored rows with their truth: what thresholds and metrics are computed from.
+
+    `day` numbers the calendar days (all 0 without a calendar), `card` the entities (each row its
+    own without one), `amount` is in the currency of the table (None without amounts).
+    """
+
+    score: Floats
+    label: Labels
+    day: NDArray[np.int64]
+    card: NDArray[np.int64]
+    amount: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A chosen threshold: is it what was asked for, and what it reaches."""
+
+    value: float
+    feasible: bool = True
+    reached: Mapping[str, float] = field(default_factory=dict)
+    alert_cost: float | None = None
+
+
+class ThresholdStrategy(Protocol):
+    """Group `threshold_strategy`: chooses the cut on validation."""
+
+    def choose(self, scores: Scores) -> Cut:
+        """Return the cut for out-of-fold calibrated validation scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Fit on `fit`, score `judge`; no row is in both."""
+
+    fit: Rows
+    judge: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One shippable model: calibrated and cut on `cut`, judged on `test`.
+
+    When both stages fit the same rows the model is fitted once.
+    """
+
+    cut: Stage
+    test: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The folds of an experiment, the shipped one first, and the stages of its validation."""
+
+    folds: tuple[Fold, ...]
+    validation: tuple[Stage, ...]
+
+
+class Splitter(Protocol):
+    """Group `split`: decides which rows train, validate and test."""
+
+    def split(self, table: Table) -> Split:
+        """Return the split of `table`."""
+
+
+class Source(Protocol):
+    """Group `data`: reads raw rows and says what the columns mean."""
+
+    def read(self) -> Raw:
+        """Return the raw rows."""
+
+
+class Features(Protocol):
+    """Group `features`: raw rows to a table with its inputs."""
+
+    def build(self, raw: Raw) -> Table:
+        """Return the table that is split, fitted and scored."""
+
+
+class Selection(Protocol):
+    """Group `selection`: ranks candidates by their validation metrics."""
+
+    def rank_key(self, metrics: Mapping[str, float]) -> Sequence[float]:
+        """Return the sort key of one candidate; the largest wins."""

@@ -1,0 +1,129 @@
+"""Where a result came from: config, data, code and libraries; and the key that says if it is new."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fraudlab import __version__
+from fraudlab.config import GROUPS, Config, key_of
+
+LIBRARIES = (
+    "imbalanced-learn",
+    "lightgbm",
+    "msgspec",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "pandas",
+    "polars",
+    "scikit-learn",
+    "scipy",
+    "xgboost",
+    "xgboost-cpu",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a bundle says of its origin."""
+
+    key: str
+    config: dict[str, Any]
+    data_fingerprint: str
+    code: str
+    commit: str | None
+    dirty: bool | None
+    versions: dict[str, str]
+    seed: int
+    mlflow_run_id: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for the manifest."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def provenance(config: Config, data_fingerprint: str, mlflow_run_id: str | None) -> Provenance:
+    """Return the provenance of a candidate about to be trained."""
+    commit, dirty = git_state()
+    return Provenance(
+        key=resume_key(config, data_fingerprint),
+        config=msgspec.to_builtins(config, str_keys=True),
+        data_fingerprint=data_fingerprint,
+        code=code_version(),
+        commit=commit,
+        dirty=dirty,
+        versions=library_versions(),
+        seed=config.seed,
+        mlflow_run_id=mlflow_run_id,
+    )
+
+
+def resume_key(config: Config, data_fingerprint: str) -> str:
+    """Return the key of a result: resolved config, data, code, and outside plugins' versions."""
+    return key_of(config, data_fingerprint, code_version(), *_plugin_versions())
+
+
+@cache
+def code_version() -> str:
+    """Return the sha256 of fraudlab's own source."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parent
+    for file in sorted(root.rglob("*.py")):
+        digest.update(f"{file.relative_to(root)}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _plugin_versions() -> list[str]:
+    found = {
+        f"{point.dist.name}=={point.dist.version}"
+        for group in GROUPS
+        for point in entry_points(group=f"fraudlab.{group}")
+        if point.dist is not None
+    }
+    return sorted(found)
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Return the installed versions of the libraries a result depends on."""
+    found = {"python": platform.python_version(), "fraudlab": __version__}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def git_state() -> tuple[str | None, bool | None]:
+    """Return the commit of the current folder and whether it has changes; None outside git."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None, None
+    status = _git("status", "--porcelain", "--untracked-files=no")
+    return commit, bool(status)
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 (fixed arguments)
+            ["git", *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,92 @@
+"""The leaderboard: a sweep's candidates joined with their results, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from fraudlab import registry
+from fraudlab.manifest import Intervals, Metrics
+from fraudlab.runs import Planned, RunRecord, Status, SweepRecord, read_run
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One candidate on the leaderboard; the public shape of format=json."""
+
+    run: str
+    status: Status
+    reused: bool
+    choices: dict[str, str]
+    options: dict[str, str]
+    overrides: dict[str, Any]
+    seconds: dict[str, float]
+    metrics: Metrics
+    intervals: Intervals
+    bundle: str | None
+    error: str | None = None
+    log: str | None = None
+
+
+def leaderboard(sweep: SweepRecord) -> list[Row]:
+    """Return the sweep's rows: finished ones by the selection's rule, then the others."""
+    rows = [_row(planned) for planned in sweep.candidates]
+    selection = registry.build("selection", sweep.candidates[0].config.selection)
+    done = [row for row in rows if row.status == "done"]
+    done.sort(key=lambda row: tuple(selection.rank_key(row.metrics.validation)), reverse=True)
+    return done + [row for row in rows if row.status != "done"]
+
+
+def _row(planned: Planned) -> Row:
+    record = read_run(planned.run) or RunRecord(planned.run, "pending")
+    if planned.not_applicable:
+        record = RunRecord(planned.run, "not_applicable", error=planned.not_applicable)
+    return Row(
+        run=planned.run,
+        status=record.status,
+        reused=planned.reused,
+        choices=planned.config.choices,
+        options=planned.options,
+        overrides=planned.overrides,
+        seconds=record.seconds,
+        metrics=record.metrics,
+        intervals=record.intervals,
+        bundle=record.bundle,
+        error=record.error,
+        log=record.log,
+    )
+
+
+class Named(Protocol):
+    """Whatever carries a candidate's options and overrides: a row, or a planned candidate."""
+
+    @property
+    def options(self) -> dict[str, str]:
+        """YAML stems by group."""
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Values by dotted key."""
+
+
+def differing(candidates: Sequence[Named]) -> list[str]:
+    """Return the groups and keys in which the candidates differ: what names them."""
+
+    def several(name: str) -> bool:
+        return len({value_of(candidate, name) for candidate in candidates}) > 1
+
+    groups = [group for group in candidates[0].options if several(group)]
+    keys = sorted({key for candidate in candidates for key in candidate.overrides})
+    return groups + [key for key in keys if several(key)] or ["model"]
+
+
+def value_of(candidate: Named, name: str) -> str:
+    """Return a candidate's option or key by a name of `differing`."""
+    options, overrides = candidate.options, candidate.overrides
+    return str(options[name] if name in options else overrides.get(name, ""))
+
+
+def label(candidate: Named, names: Sequence[str]) -> str:
+    """Return a candidate's name among its like, such as 'xgb · smote'."""
+    return " · ".join(value_of(candidate, name) for name in names)

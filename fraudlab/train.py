@@ -1,0 +1,138 @@
+"""Train one candidate, or sweep over many: `python -m fraudlab.train`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fraudlab.command import run_command
+from fraudlab.composition import OTHER_GROUPS, Composer, Plan
+from fraudlab.config import GROUPS
+from fraudlab.errors import UserError
+
+if TYPE_CHECKING:
+    from fraudlab.ranking import Row
+    from fraudlab.terminal import Progress
+
+USAGE = """\
+python -m fraudlab.train [group=option ...] [key=value ...] [-m]
+
+Train one candidate, or with lists and -m sweep over all combinations. At the end stands a
+leaderboard; every finished run exports its bundle to bundles/, and the best one becomes the
+champion when there is none yet.
+
+  python -m fraudlab.train data=simulated_small model=lgbm
+  python -m fraudlab.train model=logreg,xgb sampler=identity,smote -m
+  python -m fraudlab.train model=xgb model.params.max_depth=3,6 -m
+  python -m fraudlab.train data=table data.path=my.csv data.label=is_fraud data.amount=amount
+  python -m fraudlab.train experiment=handbook_baseline
+
+Groups and their options:
+{groups}
+
+Keys: seed=42  resume=auto|never|only  fail_fast=false  keep=5, and every parameter of an option:
+  model.params.max_depth=3  split.params.start=2018-07-25  data.path=my.csv
+
+Flags:
+  -m, --multirun       sweep over the lists
+  --cfg                print the composed configuration and stop
+  --config-dir FOLDER  look for YAML there first
+  -v, --verbose        show the traceback of an error
+  -h, --help           this text
+
+`python -m fraudlab.plugins GROUP` says what each option is and takes.
+Exit codes: 0 done, 1 a candidate failed, 2 asked wrongly, 130 interrupted.
+"""
+
+
+@dataclass(slots=True)
+class Flags:
+    """A command line, sorted."""
+
+    overrides: list[str]
+    multirun: bool = False
+    show_config: bool = False
+    config_dir: str | None = None
+
+
+def usage() -> str:
+    """Return the help, with the options that exist."""
+    composer = Composer()
+    lines = [
+        f"  {group:<19}{', '.join(composer.options(group))}" for group in (*GROUPS, *OTHER_GROUPS)
+    ]
+    return USAGE.format(groups="\n".join(lines))
+
+
+def parse_flags(arguments: list[str]) -> Flags:
+    """Return the flags and the overrides between them.
+
+    Raises
+    ------
+    UserError
+        If a flag does not exist, or lacks its value.
+    """
+    flags = Flags([])
+    rest = iter(arguments)
+    for argument in rest:
+        name, _, value = argument.partition("=")
+        if argument in {"-m", "--multirun"}:
+            flags.multirun = True
+        elif name == "--cfg":
+            flags.show_config = True
+        elif name in {"--config-dir", "-cd"}:
+            flags.config_dir = value or next(rest, None)
+            if flags.config_dir is None:
+                raise UserError("--config-dir needs a folder")
+        elif argument.startswith("-"):
+            raise UserError(f"no flag {argument!r}; flags are -m, --cfg, --config-dir, -v, --help")
+        elif argument != "job":  # `--cfg job`, as Hydra spells it
+            flags.overrides.append(argument)
+    return flags
+
+
+def main(arguments: list[str]) -> int:
+    """Compose, check, train, rank, promote the first champion."""
+    flags = parse_flags(arguments)
+    composer = Composer(flags.config_dir)
+    if flags.show_config:
+        print(composer.composed_yaml(flags.overrides), end="")  # noqa: T201
+        return 0
+    plan = composer.plan(flags.overrides, multirun=flags.multirun)
+    rows = train(plan)
+    return 0 if all(row.status in {"done", "not_applicable"} for row in rows) else 1
+
+
+def train(plan: Plan) -> list[Row]:
+    """Run a plan and show its leaderboard."""
+    from fraudlab.sweep import Sweep
+    from fraudlab.terminal import Progress, print_leaderboard
+    from fraudlab.tracking import mirror
+
+    progress = Progress()
+    sweep = Sweep(plan.candidates, progress)
+    progress.names(sweep.record.candidates)
+    rows = sweep.run(mirror(sweep.config.tracking, progress.warn))
+    print_leaderboard(rows, show_test=False)
+    _say_best(rows, progress)
+    return rows
+
+
+def _say_best(rows: list[Row], progress: Progress) -> None:
+    from fraudlab.promotion import champion, promote_run
+
+    best = rows[0] if rows and rows[0].status == "done" else None
+    if best is None or best.bundle is None:
+        return
+    if champion() is None:
+        promote_run(best.run, progress.warn)
+        progress.note(f"bundles/champion is now {best.bundle}; serve it with: make serve")
+    else:
+        progress.note(
+            f"best bundle: {best.bundle}; make it the champion with:"
+            f" python -m fraudlab.promote run={best.run}"
+        )
+
+
+if __name__ == "__main__":
+    run_command(main, usage)

@@ -1,0 +1,49 @@
+"""Check a command line without training: `python -m fraudlab.validate`."""
+
+from __future__ import annotations
+
+from fraudlab.command import run_command
+from fraudlab.composition import Composer
+from fraudlab.train import parse_flags
+
+USAGE = """\
+python -m fraudlab.validate [any overrides of fraudlab.train] [-m]
+
+Compose the candidates, check every name, parameter and bound, and where the data is a file read and
+check the table and its split. Nothing is trained and nothing is written.
+
+  python -m fraudlab.validate experiment=handbook_baseline
+  python -m fraudlab.validate data=table data.path=my.csv data.label=is_fraud
+"""
+
+GENERATED = ("simulated", "toy")
+
+
+def main(arguments: list[str]) -> int:
+    """Check and say what was found."""
+    flags = parse_flags(arguments)
+    plan = Composer(flags.config_dir).plan(flags.overrides, multirun=flags.multirun)
+    count = len(plan.candidates)
+    excluded = sum(candidate.not_applicable is not None for candidate in plan.candidates)
+    print(f"{count} candidate{'s' * (count != 1)}: names, parameters and bounds are right")  # noqa: T201
+    if excluded:
+        print(f"{excluded} of them do not apply (choices that exclude each other)")  # noqa: T201
+    files = [c for c in plan.candidates if c.config.data.name not in GENERATED]
+    if files:
+        _check_tables(files)
+    return 0
+
+
+def _check_tables(candidates: list[object]) -> None:
+    from fraudlab.sweep import Tables
+    from fraudlab.terminal import Progress
+
+    tables = Tables(Progress())
+    for candidate in candidates:
+        tables.split(candidate.config)  # type: ignore[attr-defined]
+        report = tables.table(candidate.config).report  # type: ignore[attr-defined]
+    print(f"{report.source}: {report.rows:,} rows, {report.frauds:,} frauds; the split fits")  # noqa: T201
+
+
+if __name__ == "__main__":
+    run_command(main, lambda: USAGE)

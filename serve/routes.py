@@ -25,7 +25,7 @@ from serve.telemetry import Telemetry
 
 PREDICT, BATCH = "/predict", "/predict/batch"
 INLINE_ROWS = 64  # a larger batch is scored beside the event loop
-PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+PROMETHEUS = "text/plain; version=0.0.4"  # Litestar adds the charset to text
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _DOCS = Path(__file__).parent / "page" / "docs.html"
 _POLICY = (

@@ -1,4 +1,7 @@
-"""`python -m serve`: read the settings, bind the port, run until told to stop."""
+"""The server process: read the settings, bind the port, run until told to stop.
+
+Not in `__main__`, whose functions a spawned worker cannot import.
+"""
 
 from __future__ import annotations
 
@@ -131,7 +134,3 @@ def _run(settings: Settings, listener: socket.socket) -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return int(any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

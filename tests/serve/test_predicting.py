@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.serve.conftest import Served, problem, strange_rows, ulb_rows
 
 from fraudlab.scoring import Scorer
 from serve.errors import ScoreError
+from tests.serve.conftest import Served, problem, strange_rows, ulb_rows
 
 
 def expected(served: Served, rows: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
@@ -73,8 +73,8 @@ def test_a_row_of_its_own_threshold(per_row, serving):
 
 
 def test_integers_are_numbers(client, ulb):
-    row = {name: 1 for name in ulb.rows[0]}
-    floats = {name: 1.0 for name in row}
+    row = dict.fromkeys(ulb.rows[0], 1)
+    floats = dict.fromkeys(row, 1.0)
     answers = [client.post("/predict", json=body).json() for body in (row, floats)]
     assert answers[0]["fraud_probability"] == answers[1]["fraud_probability"]
 

@@ -1,4 +1,4 @@
-"""What is no valid transaction is refused with a status, a place and words, and never with a 5xx."""
+"""What is no valid transaction is refused with a status, a place and words, never with a 5xx."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from litestar.testing import TestClient
-from tests.serve.conftest import pointers, problem
 
 from serve.app import create_app
+from tests.serve.conftest import pointers, problem
 
 JSON = {"content-type": "application/json"}
 

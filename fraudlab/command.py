@@ -1,4 +1,4 @@
-"""What every command shares: reading key=value arguments, and ending with one paragraph, not a traceback."""
+"""What every command shares: key=value arguments in, one paragraph instead of a traceback out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 import msgspec
@@ -17,6 +18,16 @@ Arguments = TypeVar("Arguments", bound=msgspec.Struct)
 VERBOSE = ("-v", "--verbose")
 HELP = ("-h", "--help")
 INTERRUPTED = 130
+
+
+@dataclass(slots=True)
+class Flags:
+    """A command line, sorted."""
+
+    overrides: list[str]
+    multirun: bool = False
+    show_config: bool = False
+    config_dir: str | None = None
 
 
 def run_command(main: Callable[[list[str]], int], usage: Callable[[], str]) -> NoReturn:
@@ -61,6 +72,33 @@ def _report(error: Exception) -> int:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def parse_flags(arguments: list[str]) -> Flags:
+    """Return the flags and the overrides between them.
+
+    Raises
+    ------
+    UserError
+        If a flag does not exist, or lacks its value.
+    """
+    flags = Flags([])
+    rest = iter(arguments)
+    for argument in rest:
+        name, _, value = argument.partition("=")
+        if argument in {"-m", "--multirun"}:
+            flags.multirun = True
+        elif name == "--cfg":
+            flags.show_config = True
+        elif name in {"--config-dir", "-cd"}:
+            flags.config_dir = value or next(rest, None)
+            if flags.config_dir is None:
+                raise UserError("--config-dir needs a folder")
+        elif argument.startswith("-"):
+            raise UserError(f"no flag {argument!r}; flags are -m, --cfg, --config-dir, -v, --help")
+        elif argument != "job":  # `--cfg job`, as Hydra spells it
+            flags.overrides.append(argument)
+    return flags
 
 
 def parse_arguments(arguments: Sequence[str], shape: type[Arguments]) -> Arguments:

@@ -25,21 +25,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fraudlab import registry
-from fraudlab.config import GROUPS, Config, parse
+from fraudlab.config import GROUPS, Candidate, Config, parse
 from fraudlab.errors import ConfigError, NotApplicableError
 
 OTHER_GROUPS = ("tracking", "launcher", "experiment")
 _FULL_KEY = re.compile(r"full_key: (\S+)")
 _NOT_IN_STRUCT = re.compile(r"Key '([^']+)' is not in struct")
-
-
-class Candidate(msgspec.Struct, frozen=True):
-    """One composed config, the YAML stems it was composed from, and the keys set by hand."""
-
-    config: Config
-    options: dict[str, str]
-    overrides: dict[str, Any]
-    not_applicable: str | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -200,7 +191,7 @@ class Composer:
 
     def _siblings(self, key: str, lines: Sequence[str]) -> list[str]:
         """Return the keys that stand where `key` was looked for."""
-        kept = [line for line in lines if line.partition("=")[0].lstrip("+~") != key]
+        kept = [line for line in lines if not line.partition("=")[0].lstrip("+~").startswith(key)]
         parent = key.rpartition(".")[0]
         try:
             composed = compose("config", [*self._search, *kept])
@@ -211,12 +202,18 @@ class Composer:
 
 
 def checked(config: Config) -> Config:
-    """Return the config with every plugin's parameters converted, complete and within bounds."""
+    """Return the config with every plugin's parameters converted, complete and within bounds.
+
+    All parts but the model (whose library takes seconds to import) are built once, so parameters
+    that contradict each other are found here too.
+    """
     changed = {}
     for group in GROUPS:
         choice = config.choice(group)
         params = msgspec.to_builtins(registry.check(group, choice), str_keys=False)
         changed[group] = msgspec.structs.replace(choice, params=params)
+        if group != "model":
+            registry.build(group, choice)
     return msgspec.structs.replace(config, **changed)
 
 
@@ -248,7 +245,9 @@ class _Where:
                     continue
                 return f" (from the command line, {line!r})"
         for file in self._files(key):
-            if re.search(rf"^\s*{re.escape(key.rpartition('.')[2])}\s*:", file.read_text(), re.MULTILINE):
+            if re.search(
+                rf"^\s*{re.escape(key.rpartition('.')[2])}\s*:", file.read_text(), re.MULTILINE
+            ):
                 return f" (from {_shown(file)})"
         return ""
 

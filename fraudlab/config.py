@@ -81,6 +81,27 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return {group: self.choice(group).name for group in GROUPS}
 
 
+class Candidate(msgspec.Struct, frozen=True):
+    """One composed config, and how it was asked for.
+
+    Attributes
+    ----------
+    config
+        The candidate.
+    options
+        The YAML stem chosen in each group.
+    overrides
+        Values set by hand, by dotted key.
+    not_applicable
+        Why its choices exclude each other; None when they do not.
+    """
+
+    config: Config
+    options: dict[str, str]
+    overrides: dict[str, Any]
+    not_applicable: str | None = None
+
+
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
 # What a result does not depend on: where it is mirrored, what launched it, how a sweep goes on.
 _OUTSIDE_THE_KEY = ("tracking", "launcher", "resume", "fail_fast", "keep", "selection")
@@ -121,7 +142,14 @@ def _explained(error: msgspec.ValidationError, plain: Mapping[str, Any]) -> Conf
     value: Any = plain
     for part in path.split("."):
         value = value.get(part) if isinstance(value, Mapping) else value
-    return ConfigError(f"{path}: {what}, got {value!r}", path)
+    if not path:
+        return ConfigError(f"the configuration is incomplete: {what}")
+    return ConfigError(f"{path}: {expectation(what)}, got {value!r}", path)
+
+
+def expectation(what: str) -> str:
+    """Return msgspec's words without the type it got: the value itself follows."""
+    return what.partition(", got ")[0]
 
 
 def key_of(config: Config, *parts: str) -> str:

@@ -1,4 +1,4 @@
-"""Every possible cut of scored rows, and what each would catch: what threshold strategies choose from.
+"""Every possible cut of scored rows, and what each would catch: the choice of a strategy.
 
 A cut lies at a distinct score: rows with that score or more are alerts. Tied rows are alerted
 together or not at all.

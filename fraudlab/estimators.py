@@ -1,4 +1,4 @@
-"""scikit-learn style classifiers as fraudlab models, and the parameter types their plugins share."""
+"""Scikit-learn style classifiers as fraudlab models, and the types their plugins share."""
 
 from __future__ import annotations
 

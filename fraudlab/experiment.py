@@ -260,7 +260,7 @@ def _amounts(scores: Scores) -> Floats:
 
 
 def _summary(folds: list[dict[str, float]]) -> dict[str, float]:
-    """Return the means over the folds, and population standard deviations where there are several."""
+    """Return the means over the folds; of several, their population standard deviations too."""
     if len(folds) == 1:
         return folds[0]
     shared = [name for name in folds[0] if all(name in fold for fold in folds)]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fraudlab.command import run_command
+from fraudlab.command import parse_flags, run_command
 from fraudlab.composition import Composer
 from fraudlab.errors import UserError
-from fraudlab.train import parse_flags
 
 USAGE = """\
 python -m fraudlab.prepare data=NAME output=FILE.parquet [overrides of data and features]
@@ -63,7 +62,7 @@ def _write(config: object, target: Path) -> int:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    return frame.height
+    return len(table)
 
 
 if __name__ == "__main__":

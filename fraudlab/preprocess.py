@@ -61,7 +61,7 @@ class AffineScaler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
 
     def transform(self, numbers: Floats) -> Floats:
         """Return (numbers - center) / scale."""
-        shifted = numbers - np.asarray(self.center)
+        shifted: Floats = numbers - np.asarray(self.center)
         shifted /= np.asarray(self.scale)
         return shifted
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import msgspec
@@ -34,11 +33,13 @@ class Promote(msgspec.Struct, forbid_unknown_fields=True):
 def main(arguments: list[str]) -> int:
     """Promote."""
     wanted = parse_arguments(arguments, Promote)
-    path = promote_run(
-        wanted.run, lambda text: print(f"warning: {text}", file=sys.stderr), wanted.alias
-    )
-    print(f"bundles/{wanted.alias} -> {os.path.basename(path)}")  # noqa: T201, PTH119
+    path = promote_run(wanted.run, _warn, wanted.alias)
+    print(f"bundles/{wanted.alias} -> {path.name}")  # noqa: T201
     return 0
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

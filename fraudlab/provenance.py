@@ -1,4 +1,4 @@
-"""Where a result came from: config, data, code and libraries; and the key that says if it is new."""
+"""Where a result came from, config, data, code, libraries; and the key that says if it is new."""
 
 from __future__ import annotations
 

@@ -128,8 +128,8 @@ def _check_last_line(file: Path, separator: str, expected: int) -> None:
     found = last.count(separator) + 1
     if found < expected:
         raise DataError(
-            f"{file.name} is cut short: its last line has {found} of {expected} cells ({last[:80]!r});"
-            " write or copy it again"
+            f"{file.name} is cut short: its last line has {found} of {expected} cells"
+            f" ({last[:80]!r}); write or copy it again"
         )
 
 
@@ -233,6 +233,7 @@ def binary_label(frame: pl.DataFrame, label: str, positive: Any, source: str) ->
 
 
 def _equals(series: pl.Series, positive: Any, source: str) -> pl.Series:
+    same: pl.Series
     if series.dtype.is_numeric() and not isinstance(positive, str):
         same = series == positive
     else:

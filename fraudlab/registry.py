@@ -20,7 +20,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
-from fraudlab.config import FLAT_GROUPS, GROUPS, Choice, Config
+from fraudlab.config import FLAT_GROUPS, GROUPS, Choice, Config, expectation
 from fraudlab.errors import ConfigError, NotApplicableError, PluginError
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
@@ -107,6 +107,7 @@ def get(group: str, name: str) -> Callable[..., Any]:
 def _load(group: str, name: str) -> None:
     point = _outside(group).get(name)
     module = point.module if point else f"fraudlab.plugins.{group}.{name}"
+    loaded: Any
     try:
         loaded = point.load() if point else importlib.import_module(module)
     except ImportError as error:
@@ -172,7 +173,7 @@ def _explain(error: msgspec.ValidationError, params: Mapping[str, Any]) -> tuple
     what, _, path = str(error).partition(" - at `$.")
     key = path.rstrip("`").split(".")[0].split("[")[0]
     if key in params:
-        return f"{key}: {what}, got {params[key]!r}", key
+        return f"{key}: {expectation(what)}, got {params[key]!r}", key
     return str(error), key
 
 

@@ -13,13 +13,13 @@ import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from fraudlab import registry
 from fraudlab.bundle import CHAMPION, MANIFEST, encode_manifest, write_atomic, write_bundle
-from fraudlab.config import Config
+from fraudlab.config import Candidate, Config
 from fraudlab.errors import UserError
 from fraudlab.experiment import RunResult, run_experiment
 from fraudlab.home import bundles, home
@@ -66,10 +66,10 @@ class Watcher(Protocol):
         """Say what is happening now."""
 
     def started(self, place: int, total: int, planned: Planned) -> None:
-        """A candidate is being trained."""
+        """Learn that a candidate is being trained."""
 
     def finished(self, place: int, total: int, planned: Planned, record: RunRecord) -> None:
-        """A candidate has ended, one way or another."""
+        """Learn that a candidate has ended, one way or another."""
 
 
 @dataclass(slots=True)
@@ -105,19 +105,10 @@ def read_table(config: Config) -> Table:
     return table
 
 
-class CandidateLike(Protocol):
-    """What the driver needs of a composed candidate."""
-
-    config: Config
-    options: dict[str, str]
-    overrides: dict[str, Any]
-    not_applicable: str | None
-
-
 class Sweep:
     """One command's candidates on their way to results."""
 
-    def __init__(self, candidates: Sequence[CandidateLike], watcher: Watcher) -> None:
+    def __init__(self, candidates: Sequence[Candidate], watcher: Watcher) -> None:
         self.watcher = watcher
         self.tables = Tables(watcher)
         self.config = candidates[0].config
@@ -125,7 +116,7 @@ class Sweep:
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self.record = SweepRecord(new_sweep_id(), now, planned)
 
-    def _planned(self, candidate: CandidateLike) -> Planned:
+    def _planned(self, candidate: Candidate) -> Planned:
         config = candidate.config
         table = self.tables.table(config)
         if not candidate.not_applicable:

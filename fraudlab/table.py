@@ -1,7 +1,7 @@
 """The table: what every later step may know of the data, and nothing else.
 
 `Raw` is what a data plugin read (a polars frame and the meaning of its columns); a features plugin
-turns it into a `Table`, the pandas frame of request fields with label, time, amount and card beside.
+turns it into a `Table`: the pandas frame of request fields, with label, time, amount, card beside.
 """
 
 from __future__ import annotations
@@ -151,16 +151,13 @@ def _amounts(frame: pl.DataFrame, columns: Columns) -> NDArray[np.float64] | Non
 
 
 def seconds(series: pl.Series) -> NDArray[np.int64]:
-    """Return a time column as whole seconds: datetimes and dates since 1970, numbers as they are."""
+    """Return a time column as whole seconds: datetimes since 1970, numbers as they are."""
     if series.dtype.is_temporal():
-        return series.cast(_datetime()).dt.epoch("s").to_numpy().astype(np.int64)
-    return np.floor(series.cast(float).to_numpy()).astype(np.int64)
+        import polars as pl
 
-
-def _datetime() -> pl.DataType:
-    import polars as pl
-
-    return pl.Datetime("us")
+        return series.cast(pl.Datetime("us")).dt.epoch("s").to_numpy().astype(np.int64)
+    whole: NDArray[np.int64] = np.floor(series.cast(float).to_numpy()).astype(np.int64)
+    return whole
 
 
 def codes(series: pl.Series) -> NDArray[np.int64]:

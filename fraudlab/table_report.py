@@ -105,7 +105,7 @@ def _describe(series: pl.Series) -> ColumnReport:
     high: Any = series.max()
     if not numeric:
         low, high = (None if value is None else str(value)[:POOL] for value in (low, high))
-    mean = float(series.mean()) if numeric and series.null_count() < len(series) else None  # type: ignore[arg-type]
+    mean: Any = series.mean() if numeric else None
     return ColumnReport(
         name=series.name,
         kind=str(series.dtype).lower(),

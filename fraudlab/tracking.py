@@ -35,7 +35,7 @@ class Disabled:
     def start_sweep(self, sweep: SweepRecord) -> None:
         """Do nothing."""
 
-    def start_run(self, planned: Planned) -> str | None:
+    def start_run(self, planned: Planned) -> str | None:  # noqa: ARG002
         """Return no id."""
         return None
 
@@ -148,7 +148,7 @@ class MlflowMirror:
                 "fraudlab.run": planned.run,
             }
             run = self._open(tags | _git_tags())
-        return run
+        return run  # noqa: RET504 (None when the guard swallowed a failure)
 
     def end_run(self, planned: Planned, record: RunRecord, folder: Path) -> None:
         """Write parameters, metrics, tags and files of a run."""
@@ -207,7 +207,7 @@ def _metrics(record: RunRecord) -> dict[str, float]:
 
 
 def _tags(record: RunRecord) -> dict[str, str]:
-    tags = {"fraudlab.status": record.status}
+    tags: dict[str, str] = {"fraudlab.status": record.status}
     if record.bundle:
         tags["fraudlab.bundle"] = record.bundle
     if record.error:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fraudlab.command import run_command
+from fraudlab.command import parse_flags, run_command
 from fraudlab.composition import OTHER_GROUPS, Composer, Plan
 from fraudlab.config import GROUPS
-from fraudlab.errors import UserError
 
 if TYPE_CHECKING:
     from fraudlab.ranking import Row
@@ -45,16 +43,6 @@ Exit codes: 0 done, 1 a candidate failed, 2 asked wrongly, 130 interrupted.
 """
 
 
-@dataclass(slots=True)
-class Flags:
-    """A command line, sorted."""
-
-    overrides: list[str]
-    multirun: bool = False
-    show_config: bool = False
-    config_dir: str | None = None
-
-
 def usage() -> str:
     """Return the help, with the options that exist."""
     composer = Composer()
@@ -62,33 +50,6 @@ def usage() -> str:
         f"  {group:<19}{', '.join(composer.options(group))}" for group in (*GROUPS, *OTHER_GROUPS)
     ]
     return USAGE.format(groups="\n".join(lines))
-
-
-def parse_flags(arguments: list[str]) -> Flags:
-    """Return the flags and the overrides between them.
-
-    Raises
-    ------
-    UserError
-        If a flag does not exist, or lacks its value.
-    """
-    flags = Flags([])
-    rest = iter(arguments)
-    for argument in rest:
-        name, _, value = argument.partition("=")
-        if argument in {"-m", "--multirun"}:
-            flags.multirun = True
-        elif name == "--cfg":
-            flags.show_config = True
-        elif name in {"--config-dir", "-cd"}:
-            flags.config_dir = value or next(rest, None)
-            if flags.config_dir is None:
-                raise UserError("--config-dir needs a folder")
-        elif argument.startswith("-"):
-            raise UserError(f"no flag {argument!r}; flags are -m, --cfg, --config-dir, -v, --help")
-        elif argument != "job":  # `--cfg job`, as Hydra spells it
-            flags.overrides.append(argument)
-    return flags
 
 
 def main(arguments: list[str]) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fraudlab.command import run_command
+from fraudlab.command import parse_flags, run_command
 from fraudlab.composition import Composer
-from fraudlab.train import parse_flags
+from fraudlab.config import Candidate
 
 USAGE = """\
 python -m fraudlab.validate [any overrides of fraudlab.train] [-m]
@@ -34,14 +34,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _check_tables(candidates: list[object]) -> None:
+def _check_tables(candidates: list[Candidate]) -> None:
     from fraudlab.sweep import Tables
     from fraudlab.terminal import Progress
 
     tables = Tables(Progress())
     for candidate in candidates:
-        tables.split(candidate.config)  # type: ignore[attr-defined]
-        report = tables.table(candidate.config).report  # type: ignore[attr-defined]
+        tables.split(candidate.config)
+        report = tables.table(candidate.config).report
     print(f"{report.source}: {report.rows:,} rows, {report.frauds:,} frauds; the split fits")  # noqa: T201
 
 

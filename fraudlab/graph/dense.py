@@ -38,7 +38,7 @@ def export_mlp(estimator: Any) -> Graph:
 def write_dense(layers: Sequence[tuple[Floats, Floats]]) -> Graph:
     """Return the graph of `layers` (weights [in, out], bias [out]) with relu between them."""
     body = [nodes.cast_to_double()]
-    tensors = {}
+    tensors: dict[str, Floats] = {}
     source = nodes.DOUBLES
     for number, (weights, bias) in enumerate(layers):
         last = number == len(layers) - 1

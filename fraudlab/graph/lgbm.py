@@ -74,7 +74,10 @@ def _missing_left(decision: Ints, threshold: Floats) -> Flags:
     if np.any(kind == _MISSING_ZERO):
         raise ParityError("LightGBM's zero_as_missing=True has no exact export; use False")
     # A split that saw no missing values in train reads NaN as 0.
-    return np.where(kind == _MISSING_NAN, (decision & _DEFAULT_LEFT) > 0, threshold >= 0)
+    missing_left: Flags = np.where(
+        kind == _MISSING_NAN, (decision & _DEFAULT_LEFT) > 0, threshold >= 0
+    )
+    return missing_left
 
 
 def _past_zero(threshold: Floats) -> Floats:
@@ -86,7 +89,8 @@ def _past_zero(threshold: Floats) -> Floats:
 def _children(text: str, splits: int, leaves: int) -> Ints:
     """Return node numbers: LightGBM counts leaves apart, as -1, -2, ..."""
     child = _integers(text)
-    return _joined(np.where(child < 0, splits + ~child, child), np.full(leaves, -1))
+    joined: Ints = _joined(np.where(child < 0, splits + ~child, child), np.full(leaves, -1))
+    return joined
 
 
 def _joined(of_splits: Any, of_leaves: Any) -> Any:

@@ -1,4 +1,4 @@
-"""xgboost's gradient-boosted trees, in xgboost's own float32."""
+"""The gradient-boosted trees of xgboost, in its own float32."""
 
 from __future__ import annotations
 

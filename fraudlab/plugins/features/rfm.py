@@ -17,7 +17,7 @@ from fraudlab.table import Raw, Table, assemble
 def rfm(
     *,
     windows_days: list[Annotated[int, Meta(ge=1, le=3650)]] = [1, 7, 30],  # noqa: B006
-    delay_days: Annotated[int, Meta(ge=0, le=3650)] = 7,
+    delay_days: Annotated[int, Meta(ge=1, le=3650)] = 7,
 ) -> Rfm:
     """Amount, weekend, night, and per window the card's habits and the terminal's risk.
 

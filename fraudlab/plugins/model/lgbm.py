@@ -1,4 +1,4 @@
-"""LightGBM."""
+"""Gradient-boosted trees, by LightGBM."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def lgbm(
     max_bin: Annotated[int, Meta(ge=2)] = 255,
     random_state: int = 42,
 ) -> Estimator:
-    """LightGBM's LGBMClassifier.
+    """Boost trees leaf by leaf: the LGBMClassifier of LightGBM.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""xgboost."""
+"""Gradient-boosted trees, by xgboost."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ def xgb(
     reg_alpha: NotNegative = 0.0,
     reg_lambda: NotNegative = 1.0,
     scale_pos_weight: Positive = 1.0,
+    base_score: Annotated[float, Meta(gt=0, lt=1)] | None = None,
     tree_method: Literal["hist", "exact", "approx"] = "hist",
     max_bin: Annotated[int, Meta(ge=2)] = 256,
     random_state: int = 42,
 ) -> MarginEstimator:
-    """xgboost's XGBClassifier.
+    """Boost trees level by level: the XGBClassifier of xgboost.
 
     Parameters
     ----------
@@ -56,6 +57,9 @@ def xgb(
         L2 penalty of the leaves.
     scale_pos_weight
         Weight of a fraud; multiplies with the sampler class_weight.
+    base_score
+        Probability before the first tree; null estimates it from train. With rare frauds it matters
+        beyond the start: it scales the hessians that min_child_weight is held against.
     tree_method
         exact looks at every value: results published before xgboost 2.0 are its.
     max_bin
@@ -84,6 +88,7 @@ def xgb(
         reg_alpha=reg_alpha,
         reg_lambda=reg_lambda,
         scale_pos_weight=scale_pos_weight,
+        base_score=base_score,
         tree_method=tree_method,
         max_bin=max_bin,
         random_state=random_state,

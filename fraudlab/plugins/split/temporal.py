@@ -94,7 +94,8 @@ class Temporal:
             needed = length + self.train_days + self.delay_days
             raise DataError(
                 f"split=temporal: training from {_show(start)} needs rows from"
-                f" {_show(start - self.train_days - self.delay_days)} to {_show(start + length - 1)},"
+                f" {_show(start - self.train_days - self.delay_days)} to"
+                f" {_show(start + length - 1)},"
                 f" the table has {_show(first)} to {_show(last)} ({last - first + 1} days,"
                 f" {needed} are needed); set split.params.start, or shorten train_days, delay_days"
                 " or test_days"

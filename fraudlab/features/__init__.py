@@ -1,0 +1,1 @@
+"""Features computed from the past of a transaction's entities."""

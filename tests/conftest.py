@@ -60,6 +60,24 @@ def make_once(shared_folder: Path) -> Callable[[str, Callable[[Path], None]], Pa
     return make
 
 
+@pytest.fixture(scope="session")
+def simulated_cache(make_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """Return a `.cache` that holds the full simulated stream: copy or link it into a home."""
+
+    def fill(folder: Path) -> None:
+        done = run_process(
+            "fraudlab.prepare",
+            "data=simulated",
+            "features=identity",
+            f"output={folder / 'simulated.parquet'}",
+            cwd=folder,
+            FRAUDLAB_HOME=str(folder),
+        )
+        assert done.code == 0, done.err
+
+    return make_once("simulated", fill) / ".cache"
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended: its exit code, and what it wrote."""
@@ -70,9 +88,7 @@ class Done:
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Done]:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     """Return a function that runs `python -m fraudlab.NAME ARGUMENTS` in this process."""
 
     def run_module(name: str, *arguments: str) -> Done:

@@ -1,0 +1,55 @@
+"""The documentation names what exists, and all of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fraudlab import registry
+from fraudlab.composition import Composer
+from fraudlab.config import GROUPS
+from tests.conftest import ROOT
+
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+]
+
+
+def rows(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_every_plugin_stands_in_the_docs_and_no_other():
+    told = {
+        tuple(row[:2])
+        for row in rows((ROOT / "docs" / "plugins.md").read_text())
+        if row[0] in GROUPS
+    }
+    assert told == {(group, name) for group in GROUPS for name in registry.names(group)}
+
+
+def test_the_readme_lists_every_option():
+    table = {row[0].strip("`"): row[1] for row in rows((ROOT / "README.md").read_text())}
+    composer = Composer()
+    for group in (*GROUPS, "experiment"):
+        assert sorted(table[group].split(", ")) == composer.options(group), group
+
+
+def test_architecture_places_every_module():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    words = set(re.findall(r"\w+", text.partition("## Decisions")[0]))
+    modules = {path.stem for path in (ROOT / "fraudlab").glob("*.py")}
+    assert modules - words == {"__init__"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    file = ROOT / page
+    for target in re.findall(r"\]\(([^)#]+)\)", file.read_text()):
+        if "://" not in target:
+            assert (file.parent / target).exists(), target

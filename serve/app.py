@@ -8,12 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from litestar import Litestar
 
 from fraudlab.errors import BundleError
+from serve.bodies import Limits
 from serve.decoding import BodyRequest
-from serve.edge import Edge, Limits
+from serve.edge import Edge
 from serve.errors import UnavailableError, answer_problem
 from serve.model import Model, load_model
 from serve.openapi import describe
-from serve.routes import BATCH, Serving, page_routes, scoring_routes, status_routes
+from serve.routes import (
+    BATCH,
+    Serving,
+    direct_answers,
+    page_routes,
+    scoring_routes,
+    status_routes,
+)
 from serve.settings import Settings
 from serve.telemetry import Telemetry
 
@@ -37,6 +45,7 @@ def create_app(settings: Settings) -> Edge:
             seconds=settings.body_seconds,
             sizes={BATCH: settings.batch_body_limit},
         ),
+        direct=direct_answers(serving),
         telemetry=telemetry,
         on_close=executor.shutdown,
     )
@@ -56,7 +65,7 @@ def load_serving(settings: Settings) -> Serving:
 def build_app(serving: Serving, telemetry: Telemetry, executor: ThreadPoolExecutor) -> Litestar:
     """Return the Litestar application that answers with `serving`, whatever it is."""
     routes = [
-        *scoring_routes(serving, telemetry, executor),
+        *scoring_routes(serving, executor),
         *status_routes(serving, telemetry),
     ]
     document = describe(routes, serving if isinstance(serving, Model) else None)

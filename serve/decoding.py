@@ -16,7 +16,7 @@ from litestar import Request
 
 from fraudlab.manifest import Field
 from serve.errors import FieldError, RequestError, pointer
-from serve.schemas import batch_type, field_type, transaction_type
+from serve.schemas import batch_type, field_type, is_plain, transaction_type
 
 MOST_ERRORS = 50
 BATCH = "transactions"
@@ -43,10 +43,16 @@ class BodyRequest(Request[Any, Any, Any]):
 
     async def json(self) -> Any:
         """Return the Struct of the body."""
-        kind = self.headers.get("content-type")
-        if kind is not None and not _JSON.fullmatch(kind.partition(";")[0].strip()):
-            raise RequestError(415, "The body must be JSON: send Content-Type: application/json.")
+        refuse_other_types(self.headers.get("content-type"))
         return self.route_handler.opt["decode"](await super().body())
+
+
+def refuse_other_types(content_type: str | None) -> None:
+    """Raise the 415 for a body that is declared to be something else than JSON."""
+    if content_type is None or content_type == "application/json":
+        return
+    if not _JSON.fullmatch(content_type.partition(";")[0].strip()):
+        raise RequestError(415, "The body must be JSON: send Content-Type: application/json.")
 
 
 class Reader:
@@ -58,20 +64,42 @@ class Reader:
         self._transactions = msgspec.json.Decoder(self.transaction)
         self._batches = msgspec.json.Decoder(self.batch)
         self._fields = {field.name: msgspec.json.Decoder(field_type(field)) for field in fields}
+        self._decode: Decode = self._transactions.decode
+        self._decode_batch: Decode = self._batches.decode
+        if not all(is_plain(field.name) for field in fields):
+            self._decode, self._decode_batch = self._decode_by_name, self._decode_batch_by_name
+        self._envelopes = msgspec.json.Decoder(batch_type(msgspec.Raw, rows))
 
     def read_transaction(self, body: bytes) -> Any:
         """Return the transaction in `body`, or raise the `RequestError` that says what is wrong."""
         try:
-            return self._transactions.decode(body)
+            return self._decode(body)
         except _REFUSALS as error:
             raise _refusal(body, error, lambda _: list(self._row_errors(body))) from None
 
     def read_batch(self, body: bytes) -> Any:
         """Return the batch in `body`, or raise the `RequestError` that says what is wrong."""
         try:
-            return self._batches.decode(body)
+            return self._decode_batch(body)
         except _REFUSALS as error:
             raise _refusal(body, error, lambda text: self._batch_errors(body, text)) from None
+
+    def _decode_by_name(self, row: bytes | msgspec.Raw) -> Any:
+        """Return the transaction in `row` where a name keeps the Struct's own decoder from it."""
+        values = _OBJECT.decode(row)
+        if values.keys() != self._fields.keys():
+            raise msgspec.ValidationError("Fields are missing or unknown")
+        return self.transaction(*[read.decode(values[name]) for name, read in self._fields.items()])
+
+    def _decode_batch_by_name(self, body: bytes) -> Any:
+        rows = []
+        envelope: Any = self._envelopes.decode(body)
+        for number, row in enumerate(envelope.transactions):
+            try:
+                rows.append(self._decode_by_name(row))
+            except msgspec.ValidationError as error:
+                raise msgspec.ValidationError(f"{error} - at `$.{BATCH}[{number}]`") from None
+        return self.batch(rows)
 
     def _row_errors(self, row: bytes | msgspec.Raw, *at: str | int) -> Iterator[FieldError]:
         try:

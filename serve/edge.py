@@ -2,21 +2,27 @@
 
 It gives each request its id, reads the body within its limits, and records the answer. Litestar's
 own middleware does not run for requests that match no route, so none of this can live there.
+
+A single prediction is answered right here, when it is asked for at its exact address: routing and
+a handler would cost several times what decoding, scoring and encoding do. The Litestar route of
+the same address is what the documentation describes, and answers its other spellings.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve.errors import PROBLEM_JSON, REQUEST_ID, RequestError, refuse
+from serve.bodies import TOO_LARGE, ClientGoneError, Limits, drain, read_body, replay
+from serve.decoding import refuse_other_types
+from serve.errors import PROBLEM_JSON, REQUEST_ID, SCORED, RequestError, refuse
+from serve.model import Scored
 from serve.telemetry import RequestEvent, Telemetry
 
 UNMATCHED = "unmatched"
@@ -24,38 +30,45 @@ CLIENT_GONE = 499  # what the log says when nobody was left to answer
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_CLOSE = {"connection": "close"}  # the rest of the body is still coming: do not wait for it
+_JSON_TYPE = (b"content-type", b"application/json")
 
-
-class ClientGoneError(Exception):
-    """The client hung up before its request was complete."""
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How large a body may be, by address, and how long it may take."""
-
-    size: int
-    seconds: float
-    sizes: Mapping[str, int] = {}
-
-    def size_at(self, path: str) -> int:
-        """Return the largest body that `path` takes."""
-        return self.sizes.get(path, self.size)
+DirectAnswer: TypeAlias = Callable[[bytes], tuple[bytes, Scored]]
+"""A body in; the JSON of its answer and the record of it out."""
 
 
 class Exchange:
     """One request and its answer: stands between the application and the server's `send`."""
 
+    __slots__ = (
+        "_recorded", "_route", "_scope", "_send", "_size", "_telemetry",
+        "content_type", "length", "method", "request_id", "started", "status",
+    )  # fmt: skip
+
     def __init__(self, scope: Any, send: Send, route: str, telemetry: Telemetry) -> None:
         self.started = time.perf_counter()
         self.status = 0
-        self.request_id, self.length = _read_headers(scope["headers"])
         self.method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self._scope = scope
         self._route = route
         self._size = 0
         self._send = send
         self._telemetry = telemetry
         self._recorded = False
+        self._read_headers(scope["headers"])
+        scope[REQUEST_ID] = self.request_id
+
+    def _read_headers(self, headers: Any) -> None:
+        """Note the request's id, the caller's if it is harmless, and what is said of the body."""
+        request_id, self.length, self.content_type = b"", None, None
+        for name, value in headers:
+            if name == b"x-request-id":
+                request_id = value
+            elif name == b"content-length" and value.isdigit():
+                self.length = int(value)
+            elif name == b"content-type":
+                self.content_type = value.decode("latin-1")
+        known = _ID.fullmatch(request_id)
+        self.request_id: str = request_id.decode() if known else os.urandom(16).hex()
 
     async def send(self, message: Message) -> None:
         """Pass a message of the answer on, with our headers, and record the answer at its end.
@@ -64,12 +77,7 @@ class Exchange:
         """
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            elapsed = f"{(time.perf_counter() - self.started) * 1000:.3f}"
-            message["headers"] = [
-                *message["headers"],
-                (b"x-request-id", self.request_id.encode()),
-                (b"x-process-time-ms", elapsed.encode()),
-            ]
+            message["headers"] = [*message["headers"], *self._own_headers()]
         elif message["type"] == "http.response.body":
             if self.method == "HEAD":
                 message["body"] = b""
@@ -78,15 +86,37 @@ class Exchange:
                 self.record()
         await self._send(message)
 
-    async def refuse(self, error: RequestError) -> None:
+    async def answer(
+        self, status: int, headers: Any, body: bytes, *, unread: Receive | None = None
+    ) -> None:
+        """Send a whole answer; of a request with more to come, take that before the end."""
+        self.status, self._size = status, len(body)
+        length = (b"content-length", b"%d" % self._size)
+        headers = [*headers, length, *self._own_headers()]
+        self.record()
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        if unread is not None:
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            await drain(unread)
+            body = b""
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _own_headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        elapsed = (time.perf_counter() - self.started) * 1000
+        return (
+            (b"x-request-id", self.request_id.encode()),
+            (b"x-process-time-ms", b"%.3f" % elapsed),
+        )
+
+    async def refuse(self, error: RequestError, receive: Receive) -> None:
         """Answer with the problem of `error`, unless an answer is already under way."""
         if self.status:
             return
-        body = msgspec.json.encode(error.problem())
-        headers = {"content-type": PROBLEM_JSON, "content-length": str(len(body)), **error.headers}
+        headers = {"content-type": PROBLEM_JSON, **error.headers}
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await self.send({"type": "http.response.start", "status": error.status, "headers": raw})
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+        content = msgspec.json.encode(error.problem())
+        unread = receive if error.status == TOO_LARGE else None
+        await self.answer(error.status, raw, content, unread=unread)
 
     def record(self) -> None:
         """Tell telemetry about the answer, once."""
@@ -102,6 +132,7 @@ class Exchange:
                 status=self.status or CLIENT_GONE,
                 seconds=time.perf_counter() - self.started,
                 size=self._size,
+                scored=self._scope.get(SCORED),
             )
         )
 
@@ -117,6 +148,8 @@ class Edge:
         The addresses `app` knows; figures and logs name no others.
     limits
         What a body may be.
+    direct
+        What is answered here when it is POSTed, by address.
     telemetry
         Where answers are recorded.
     on_close
@@ -128,6 +161,7 @@ class Edge:
         app: ASGIApp,
         routes: Collection[str],
         limits: Limits,
+        direct: Mapping[str, DirectAnswer],
         telemetry: Telemetry,
         on_close: Callable[[], None],
     ) -> None:
@@ -135,6 +169,7 @@ class Edge:
         self.telemetry = telemetry
         self._routes = frozenset(routes)
         self._limits = limits
+        self._direct = direct
         self._on_close = on_close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -155,79 +190,38 @@ class Edge:
         await send({"type": "lifespan.shutdown.complete"})  # type: ignore[typeddict-item]
 
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
-        path = scope["path"].rstrip("/") or "/"
-        route = path if path in self._routes else UNMATCHED
+        path = scope["path"]
+        route = path if path in self._routes else self._near(path)
         exchange = Exchange(scope, send, route, self.telemetry)
-        scope[REQUEST_ID] = exchange.request_id
         self.telemetry.in_flight += 1
         try:
             if scope["method"] == "HEAD":
                 scope = {**scope, "method": "GET"}
             elif scope["method"] not in _WITHOUT_BODY:
-                body = await self._read_body(receive, exchange.length, self._limits.size_at(path))
-                receive = _replay(body, receive)
+                limits = self._limits
+                size = limits.size_at(route)
+                body = await read_body(receive, exchange.length, size, limits.seconds)
+                if path in self._direct and scope["method"] == "POST":
+                    await self._answer_directly(exchange, scope, self._direct[path], body)
+                    return
+                receive = replay(body, receive)
             await self.app(scope, receive, exchange.send)
         except ClientGoneError:
             pass
         except Exception as error:  # noqa: BLE001 - the last place where a leak can be prevented
-            await exchange.refuse(refuse(error, exchange.request_id))
+            await exchange.refuse(refuse(error, exchange.request_id), receive)
         finally:
             self.telemetry.in_flight -= 1
             exchange.record()
 
-    async def _read_body(self, receive: Receive, length: int | None, limit: int) -> bytes:
-        if length is not None and length > limit:
-            raise _too_large(limit)
-        try:
-            async with asyncio.timeout(self._limits.seconds):
-                return await _collect(receive, limit)
-        except TimeoutError:
-            seconds = self._limits.seconds
-            detail = f"The body did not arrive within {seconds:g} seconds."
-            raise RequestError(408, detail, headers=_CLOSE) from None
+    def _near(self, path: str) -> str:
+        """Return the route that Litestar takes `path` for."""
+        path = path.rstrip("/") or "/"
+        return path if path in self._routes else UNMATCHED
 
-
-async def _collect(receive: Receive, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message: Any = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        if not message.get("more_body"):
-            return chunk if not chunks else b"".join([*chunks, chunk])
-        chunks.append(chunk)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    unread = True
-
-    async def replay() -> Any:
-        nonlocal unread
-        if unread:
-            unread = False
-            return {"type": "http.request", "body": body, "more_body": False}
-        return await receive()
-
-    return replay
-
-
-def _too_large(limit: int) -> RequestError:
-    return RequestError(413, f"The body is larger than {limit} bytes.", headers=_CLOSE)
-
-
-def _read_headers(headers: Any) -> tuple[str, int | None]:
-    """Return the request's id (the caller's if it is harmless) and the announced body length."""
-    request_id, length = b"", None
-    for name, value in headers:
-        if name == b"x-request-id":
-            request_id = value
-        elif name == b"content-length" and value.isdigit():
-            length = int(value)
-    if _ID.fullmatch(request_id):
-        return request_id.decode(), length
-    return os.urandom(16).hex(), length
+    async def _answer_directly(
+        self, exchange: Exchange, scope: Any, direct: DirectAnswer, body: bytes
+    ) -> None:
+        refuse_other_types(exchange.content_type)
+        content, scope[SCORED] = direct(body)
+        await exchange.answer(200, (_JSON_TYPE,), content)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from litestar import Request
 
 PROBLEM_JSON = "application/problem+json"
-REQUEST_ID = "fraudlab.request_id"  # where the edge leaves the id in the ASGI scope
+# Where the ASGI scope has what the edge and the routes tell each other.
+REQUEST_ID = "fraudlab.request_id"
+SCORED = "fraudlab.scored"
 _FAILED = 500
 _WORDS = {
     404: "There is nothing at this address; /docs lists what there is.",

@@ -8,6 +8,7 @@ import stat
 import threading
 import time
 import traceback
+from functools import lru_cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -28,8 +29,12 @@ _STREAMS = {"stdout": 1, "stderr": 2}
 def format_time(at: float) -> str:
     """Return seconds since the epoch as ISO 8601 in UTC, with milliseconds."""
     whole = int(at)
-    clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-    return f"{clock}.{int((at - whole) * 1000):03d}Z"
+    return f"{_format_second(whole)}.{int((at - whole) * 1000):03d}Z"
+
+
+@lru_cache(maxsize=4)  # many lines share a second
+def _format_second(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
 
 
 class LogSink:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-import numpy as np
 
 from fraudlab.bundle import Bundle, read_bundle
 from fraudlab.errors import BundleError, FraudlabError
@@ -83,18 +82,14 @@ class Model:
         """Return the answers for `transactions`, in order, and the record of them."""
         started = time.perf_counter()
         rows = [_values(transaction) for transaction in transactions]
-        scores = self._scorer.score_rows(rows)
-        if not np.isfinite(scores).all():
+        scores = self._scorer.score_rows(rows).tolist()
+        if not all(map(math.isfinite, scores)):
             raise ScoreError(f"bundle {self.id} gave a score that is not finite")
-        thresholds = self._scorer.row_thresholds(rows)
-        numbers = scores.tolist()
-        answers = [
-            self._answer(score, threshold)
-            for score, threshold in zip(numbers, thresholds.tolist(), strict=True)
-        ]
-        frauds = sum(answer.is_fraud for answer in answers)
+        thresholds = self._scorer.row_thresholds(rows).tolist()
+        answers = list(map(self._answer, scores, thresholds))
+        frauds = sum([answer.is_fraud for answer in answers])
         seconds = time.perf_counter() - started
-        return answers, Scored(self.id, tuple(numbers), frauds, seconds)
+        return answers, Scored(self.id, tuple(scores), frauds, seconds)
 
     def _answer(self, score: float, threshold: float) -> Prediction:
         return Prediction(
@@ -115,6 +110,11 @@ def load_model(path: Path, rows: int) -> Model:
     BundleError
         If the bundle is missing, damaged, cannot be loaded or fails its self-test.
     """
+    if path.is_symlink() and not path.exists():
+        raise BundleError(
+            f"{path} points at {str(path.readlink())!r}, which does not exist: promote a run with"
+            " `python -m fraudlab.promote run=ID`, or train one with `make demo`"
+        )
     try:
         model = Model(read_bundle(path), rows)
         model.self_test()

@@ -38,6 +38,10 @@ _HEADERS = {
     "X-Request-ID": {"schema": {"type": "string"}, "description": "The request's id."},
     "X-Process-Time-Ms": {"schema": {"type": "number"}, "description": "Time to the answer."},
 }
+_DESCRIPTION = (
+    "Scores transactions with the bundle that is loaded. Of a field that a body names twice each"
+    " value must be valid, and the last one counts."
+)
 _SCRAPES = ("text/plain", "application/openmetrics-text")
 
 
@@ -59,7 +63,7 @@ def describe(routes: Sequence[HTTPRouteHandler], model: Model | None) -> bytes:
     config = OpenAPIConfig(
         title="fraudlab",
         version=model.id if model else "no bundle",
-        description="Scores transactions with the bundle that is loaded.",
+        description=_DESCRIPTION,
     )
     # A second application, only to be described: the one that serves has no routes for schemas.
     document: dict[str, Any] = Litestar(
@@ -88,8 +92,8 @@ def _document_fields(document: dict[str, Any], model: Model) -> None:
     schemas, fields = document["components"]["schemas"], model.manifest.features
     transaction = schemas["Transaction"]
     transaction["properties"] = {
-        field.name: _document_field(transaction["properties"][field.name], field)
-        for field in fields
+        field.name: _document_field(schema, field)
+        for schema, field in zip(transaction["properties"].values(), fields, strict=True)
     }
     transaction["required"] = [field.name for field in fields]
     transaction["additionalProperties"] = schemas["Batch"]["additionalProperties"] = False

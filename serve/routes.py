@@ -10,14 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from litestar import MediaType, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 from litestar.types import Scope
 
-from serve.errors import REQUEST_ID, UnavailableError
+from serve.edge import DirectAnswer
+from serve.errors import SCORED, UnavailableError
 from serve.figures import expose, summarise
-from serve.model import Model
+from serve.model import Model, Scored
 from serve.negotiation import choose
 from serve.openapi import answers
 from serve.schemas import Alive, Figures, Health, Prediction, Predictions, Ready
@@ -38,26 +40,36 @@ Serving = Model | UnavailableError
 """A model, or the reason why there is none."""
 
 
-def scoring_routes(
-    serving: Serving, telemetry: Telemetry, executor: Executor
-) -> list[HTTPRouteHandler]:
+def direct_answers(serving: Serving) -> dict[str, DirectAnswer]:
+    """Return what the edge may answer itself: `_predict_route` once more, without Litestar."""
+    if isinstance(serving, UnavailableError):
+        return {}
+    model, encode = serving, msgspec.json.encode
+
+    def predict(body: bytes) -> tuple[bytes, Scored]:
+        predictions, scored = model.predict((model.reader.read_transaction(body),))
+        return encode(predictions[0]), scored
+
+    return {PREDICT: predict}
+
+
+def scoring_routes(serving: Serving, executor: Executor) -> list[HTTPRouteHandler]:
     """Return the routes that score transactions."""
     if isinstance(serving, UnavailableError):
         return _closed_routes(serving)
-    return [_predict_route(serving, telemetry), _batch_route(serving, telemetry, executor)]
+    return [_predict_route(serving), _batch_route(serving, executor)]
 
 
-def _predict_route(model: Model, telemetry: Telemetry) -> HTTPRouteHandler:
+def _predict_route(model: Model) -> HTTPRouteHandler:
     async def predict(data: Any, scope: Scope) -> Prediction:
-        predictions, scored = model.predict((data,))
-        telemetry.record_prediction(scope[REQUEST_ID], scored)  # type: ignore[literal-required]
+        predictions, scope[SCORED] = model.predict((data,))  # type: ignore[literal-required]
         return predictions[0]
 
     reader = model.reader
     return _body_route(PREDICT, predict, reader.transaction, reader.read_transaction)
 
 
-def _batch_route(model: Model, telemetry: Telemetry, executor: Executor) -> HTTPRouteHandler:
+def _batch_route(model: Model, executor: Executor) -> HTTPRouteHandler:
     async def predict_batch(data: Any, scope: Scope) -> Predictions:
         transactions = data.transactions
         if len(transactions) <= INLINE_ROWS:
@@ -65,7 +77,7 @@ def _batch_route(model: Model, telemetry: Telemetry, executor: Executor) -> HTTP
         else:
             loop = asyncio.get_running_loop()
             predictions, scored = await loop.run_in_executor(executor, model.predict, transactions)
-        telemetry.record_prediction(scope[REQUEST_ID], scored)  # type: ignore[literal-required]
+        scope[SCORED] = scored  # type: ignore[literal-required]
         return Predictions(predictions)
 
     reader = model.reader

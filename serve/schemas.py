@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from fraudlab.preprocess import FLOAT32_MAX
 
 RiskLevel = Literal["low", "medium", "high"]
 Share = Annotated[float, Meta(ge=0, le=1)]
+_ESCAPED = re.compile(r'[\\"\x00-\x1f]')
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False):
@@ -81,17 +83,24 @@ def field_type(field: Field) -> Any:
     return kind | None if field.nullable else kind
 
 
+def is_plain(name: str) -> bool:
+    """Return whether msgspec can have `name` in a Struct: JSON writes it without escapes."""
+    return _ESCAPED.search(name) is None
+
+
 def transaction_type(fields: tuple[Field, ...]) -> type[msgspec.Struct]:
     """Return the Struct of a transaction: every field required, in order, and no other.
 
-    Names of columns need not be identifiers, so attributes are numbered and renamed. Structs hold
-    numbers and text only, so the garbage collector need not look at them.
+    Names of columns need not be identifiers, so attributes are numbered and renamed (but for those
+    that are not plain). Structs hold numbers and text only, so the garbage collector need not look
+    at them.
     """
     names = [f"field_{place}" for place in range(len(fields))]
+    wire = {n: field.name for n, field in zip(names, fields, strict=True) if is_plain(field.name)}
     return msgspec.defstruct(
         "Transaction",
         [(name, field_type(field)) for name, field in zip(names, fields, strict=True)],
-        rename={name: field.name for name, field in zip(names, fields, strict=True)},
+        rename=wire,
         namespace={"__doc__": "One transaction, as the bundle's manifest declares its fields."},
         forbid_unknown_fields=True,
         frozen=True,

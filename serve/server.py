@@ -26,6 +26,7 @@ from uvicorn.supervisors import Multiprocess
 from serve.app import create_app
 from serve.edge import Edge
 from serve.logs import logging_config
+from serve.protocol import Protocol
 from serve.settings import Settings, SettingsError, describe_variables, read_settings
 
 _BACKLOG = 2048
@@ -74,6 +75,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(_BACKLOG)  # at once: who comes before the bundle is loaded waits for it
     except OSError as error:
         listener.close()
         raise OSError(f"{host} port {port} cannot be listened on ({error.strerror})") from error
@@ -88,7 +90,7 @@ def _config(settings: Settings) -> uvicorn.Config:
         partial(_create_worker, settings),
         factory=True,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         log_config=logging_config(settings.log_target, settings.log_level),

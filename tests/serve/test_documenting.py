@@ -68,6 +68,10 @@ def test_every_error_is_documented_as_a_problem(client):
     assert set(predict) == {"200", "400", "408", "413", "415", "422", "500", "503"}
 
 
+def test_it_says_that_the_last_of_duplicate_fields_counts(client):
+    assert "the last one counts" in document(client)["info"]["description"]
+
+
 def test_the_examples_can_be_sent(client):
     paths = document(client)["paths"]
     for path in ("/predict", "/predict/batch"):

@@ -132,7 +132,7 @@ def test_a_client_that_hangs_up_gets_nothing_and_is_no_error(ulb):
 
 
 def test_a_large_announced_length_is_refused_unread(ulb):
-    start, _ = call(app_with(ulb), [], headers=[(b"content-length", b"9999999999")])
+    start, *_ = call(app_with(ulb), [], headers=[(b"content-length", b"9999999999")])
     assert start["status"] == 413
 
 
@@ -158,7 +158,8 @@ def test_a_failure_outside_litestar_leaks_nothing_either(ulb):
         raise RuntimeError("secret")
 
     app.app = fail
-    start, answer = call(app, [{"type": "http.request", "body": b"", "more_body": False}])
+    empty = [{"type": "http.request", "body": b"", "more_body": False}]
+    start, answer = call(app, empty, path="/predict/batch")
     assert start["status"] == 500
     assert b"secret" not in answer["body"]
 

@@ -75,6 +75,12 @@ def test_a_symlink_to_a_bundle_is_followed(ulb, serving, tmp_path):
         assert client.get("/readyz").status_code == 200
 
 
+def test_a_link_that_dangles_is_named_with_its_target(ulb, serving, tmp_path):
+    (tmp_path / "champion").symlink_to("20260101T000000Z-xgb-deadbeef")
+    with serving(ulb, bundle=str(tmp_path / "champion")) as client:
+        assert_closed(client, "20260101T000000Z-xgb-deadbeef", "fraudlab.promote")
+
+
 def repacked(ulb: Served, folder: Path, **files: bytes) -> Path:
     changed = {**ulb.bundle.files, **{name.replace("_", "."): text for name, text in files.items()}}
     return write_bundle(pack(ulb.bundle.manifest, changed), folder)

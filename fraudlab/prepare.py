@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fraudlab import registry
 from fraudlab.command import parse_flags, run_command
 from fraudlab.composition import Composer
+from fraudlab.config import Config
 from fraudlab.errors import UserError
+from fraudlab.reading import check_names
+
+if TYPE_CHECKING:
+    import polars as pl
 
 USAGE = """\
 python -m fraudlab.prepare data=NAME output=FILE.parquet [overrides of data and features]
@@ -27,42 +34,55 @@ def main(arguments: list[str]) -> int:
     rest = [each for each in flags.overrides if not each.startswith("output=")]
     if len(outputs) != 1:
         raise UserError("name the file to write once: output=FILE.parquet")
-    target = Path(outputs[0].partition("=")[2])
-    if target.suffix != ".parquet":
-        raise UserError(f"output must end in .parquet, got {str(target)!r}")
-    if not target.absolute().parent.is_dir():
-        raise UserError(f"output: there is no folder {str(target.absolute().parent)!r}")
+    target = _target(outputs[0].partition("=")[2])
     config = Composer(flags.config_dir).plan(rest).candidates[0].config
-    rows = _write(config, target)
-    print(f"{target}: {rows:,} rows")  # noqa: T201
+    frame = prepared(config)
+    _write(frame, target)
+    print(f"{target}: {frame.height:,} rows, {frame.width} columns")  # noqa: T201
     return 0
 
 
-def _write(config: object, target: Path) -> int:
+def _target(path: str) -> Path:
+    target = Path(path).expanduser()
+    folder = target.absolute().parent
+    if target.suffix != ".parquet":
+        raise UserError(f"output must end in .parquet, got {path!r}")
+    if not folder.is_dir():
+        raise UserError(f"output: there is no folder {str(folder)!r}; make it first")
+    if target.is_dir():
+        raise UserError(f"output: {path!r} is a folder; name a file")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"output: the folder {str(folder)!r} cannot be written to")
+    return target
+
+
+def prepared(config: Config) -> pl.DataFrame:
+    """Return id (or row number), the request's fields and the label.
+
+    What a model reads is as training sees it; times and entities keep the source's own values.
+    """
     import polars as pl
 
-    from fraudlab import registry
-    from fraudlab.config import Config
-
-    assert isinstance(config, Config)
     raw = registry.build("data", config.data).read()
     table = registry.build("features", config.features).build(raw)
-    id_name = raw.columns.id or "ROW"
-    frame = pl.concat(
-        [
-            pl.DataFrame({id_name: table.ids}),
-            pl.from_pandas(table.frame),
-            raw.frame.select(raw.columns.label),
-        ],
-        how="horizontal",
-    )
+    columns = raw.columns
+    rows = pl.Series(columns.id or "ROW", range(len(table)))
+    number = rows if columns.id is None else raw.frame[columns.id]
+    check_names([number.name, *table.frame.columns, columns.label], "output")
+    carried = [field.name for field in table.fields if not field.is_input]
+    fields: pl.DataFrame = pl.from_pandas(table.frame)
+    fields = fields.with_columns(raw.frame.select(carried))
+    return fields.insert_column(0, number).with_columns(raw.frame[columns.label])
+
+
+def _write(frame: pl.DataFrame, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        frame.write_parquet(temporary)
+        with temporary.open("wb") as stream:
+            frame.write_parquet(stream)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    return len(table)
 
 
 if __name__ == "__main__":

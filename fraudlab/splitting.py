@@ -18,34 +18,37 @@ def split_table(table: Table, splitter: Splitter) -> Split:
     Raises
     ------
     DataError
-        If a part is empty or holds one class only.
+        If a part is empty or holds one class only; the message names the part.
     FraudlabError
         If a row, or an exact duplicate of it, is both fitted and judged: a fault of the plugin.
     """
     split = splitter.split(table)
-    for name, stage in stages(split):
-        _check_parts(table, name, stage)
+    for name, stage in _stages(split):
+        _check_classes(table, f"train rows of {name}", stage.fit)
+        _check_classes(table, f"{name} rows", stage.judge)
         _check_apart(table, name, stage)
     return split
 
 
-def stages(split: Split) -> Iterator[tuple[str, Stage]]:
-    """Yield every stage with a name a user understands."""
+def _stages(split: Split) -> Iterator[tuple[str, Stage]]:
+    """Yield every stage under the name of its scored part."""
     for number, fold in enumerate(split.folds):
-        yield f"fold {number}, validation", fold.cut
-        yield f"fold {number}, test", fold.test
+        where = f" (fold {number})" if len(split.folds) > 1 else ""
+        yield f"validation{where}", fold.cut
+        yield f"test{where}", fold.test
     for number, stage in enumerate(split.validation):
         yield f"validation {number}", stage
 
 
-def _check_parts(table: Table, name: str, stage: Stage) -> None:
-    for part, rows in (("fitted", stage.fit), ("scored", stage.judge)):
-        frauds = int(table.label[rows].sum())
-        if frauds in {0, len(rows)}:
-            raise DataError(
-                f"split ({name}): the {len(rows)} {part} rows hold {frauds} frauds; both classes"
-                " are needed: choose other windows or shares in split.params"
-            )
+def _check_classes(table: Table, part: str, rows: Rows) -> None:
+    frauds = int(table.label[rows].sum())
+    if frauds in {0, len(rows)}:
+        found = f"{frauds} of {len(rows)} rows are frauds" if len(rows) else "there are none"
+        raise DataError(
+            f"split: the {part} hold one class only ({found}) and both are needed: choose other"
+            " windows or shares in split.params, mix the classes evenly (split=stratified without"
+            " data.time), or bring more rows"
+        )
 
 
 def _check_apart(table: Table, name: str, stage: Stage) -> None:

@@ -138,9 +138,10 @@ def _to_pandas(inputs: pl.DataFrame) -> pd.DataFrame:
     columns = {}
     for series in inputs:
         if series.dtype.is_numeric() or series.dtype.to_python() is bool:
-            columns[series.name] = series.cast(float).fill_null(float("nan")).to_numpy()
-        else:
-            columns[series.name] = np.array(series.cast(str).to_list(), dtype=object)
+            numbers = series.cast(float).fill_null(float("nan")).to_numpy()
+            columns[series.name] = pd.Series(numbers)
+        else:  # objects, so that pandas leaves a missing text None
+            columns[series.name] = pd.Series(series.cast(str).to_list(), dtype=object)
     return pd.DataFrame(columns)
 
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fraudlab.errors import DataError
+from fraudlab.preprocess import FLOAT32_MAX
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from fraudlab.table import Columns
+    from fraudlab.origin import Origin
+    from fraudlab.table import Bounds, Columns
 
-POOL = 64
+LONGEST = 64  # characters of a text that a report keeps
+EXACT = 2**53  # whole numbers below are float64 without loss
+SECONDS = (-62_135_596_800, 253_402_300_799)  # the years 1 to 9999
+BEYOND = "numbers must be finite and within float32; leave the cell empty if it is unknown"
+INEXACT = (
+    "whole numbers from 2^53 on cannot be kept exactly; an identifier belongs into data.id,"
+    " data.entities or data.categorical (as text), or out (data.drop)"
+)
+NEEDED = "drop the rows without, or do not name the column"
+NO_SECONDS = "not a second of the years 1 to 9999; divide milliseconds by 1000"
 
 
 class ColumnReport(msgspec.Struct, frozen=True):
@@ -40,33 +52,34 @@ class TableReport(msgspec.Struct, frozen=True):
     columns: tuple[ColumnReport, ...]
 
 
-def check_table(frame: pl.DataFrame, columns: Columns, source: str) -> TableReport:
-    """Return the report of a raw frame whose label is already 0/1.
+def check_table(frame: pl.DataFrame, columns: Columns, origin: Origin) -> TableReport:
+    """Return the report of a frame in the file's order, whose label is already 0/1.
 
     Raises
     ------
     DataError
-        If the table is empty, has one class only, a missing or unparsable time, or an infinite
-        number; the message names row (counted from 1, without header) and column.
+        If the table is empty or has one class only, a column is empty, a number is out of bounds
+        or cannot be kept exactly, or a time or entity is missing; the message names row and column.
     """
     from fraudlab.table import duplicate_groups, fingerprint
 
     if frame.height == 0:
-        raise DataError(f"{source} has no rows; a table needs rows of both classes")
+        raise DataError(f"{origin} has no rows; a table needs rows of both classes")
     frauds = int(frame[columns.label].sum())
     if frauds in {0, frame.height}:
-        only = 0 if frauds == 0 else 1
         raise DataError(
-            f"{source}: every row of the label column {columns.label!r} is {only};"
+            f"{origin}: every row of the label column {columns.label!r} is {min(frauds, 1)};"
             " a detector needs both classes (0 = genuine, 1 = fraud)"
         )
-    _check_numbers(frame, source)
-    _check_complete(frame, [columns.time], source)
+    for series in frame:
+        _check_column(series, columns, origin)
+    for name, bounds in columns.bounds.items():
+        _check_bounds(frame[name], bounds, origin)
     groups = duplicate_groups(frame, columns)
     repeated = groups[groups >= 0]
     surplus = len(repeated) - (int(repeated.max()) + 1 if len(repeated) else 0)
     return TableReport(
-        source=source,
+        source=str(origin),
         rows=frame.height,
         frauds=frauds,
         fraud_rate=frauds / frame.height,
@@ -76,27 +89,35 @@ def check_table(frame: pl.DataFrame, columns: Columns, source: str) -> TableRepo
     )
 
 
-def _check_numbers(frame: pl.DataFrame, source: str) -> None:
-    for series in frame:
-        if not series.dtype.is_float():
-            continue
-        infinite = series.is_infinite().fill_null(value=False)
-        if infinite.any():
-            row = int(infinite.arg_max() or 0)
-            raise DataError(
-                f"{source}: row {row + 1}, column {series.name!r} is {series[row]!r};"
-                " numbers must be finite (leave the cell empty if the value is unknown)"
-            )
+def _check_column(series: pl.Series, columns: Columns, origin: Origin) -> None:
+    name, kind = series.name, series.dtype
+    if series.null_count() == len(series):
+        raise DataError(f"{origin}: column {name!r} is empty in every row; leave it out")
+    if kind.is_float():
+        origin.refuse(~series.is_between(-FLOAT32_MAX, FLOAT32_MAX), series, BEYOND)
+    is_input = name not in columns.not_inputs
+    identifies = name in {columns.id, *columns.entities}
+    if (kind.is_integer() and is_input) or (kind.is_float() and identifies):
+        exact = series.cast(float).is_between(-EXACT, EXACT, closed="none")
+        origin.refuse(~exact, series, INEXACT)
+    if name == columns.time:
+        origin.refuse(series.is_null(), series, "every row needs a time; " + NEEDED)
+        if kind.is_numeric():
+            origin.refuse(~series.cast(float).is_between(*SECONDS), series, NO_SECONDS)
+    if name in columns.entities:
+        origin.refuse(series.is_null(), series, "every row needs its entities; " + NEEDED)
 
 
-def _check_complete(frame: pl.DataFrame, names: list[str | None], source: str) -> None:
-    for name in names:
-        if name is not None and frame[name].null_count():
-            row = int(frame[name].is_null().arg_max() or 0)
-            raise DataError(
-                f"{source}: row {row + 1}, column {name!r} is empty; every row needs a time"
-                " (drop the rows without, or run with data.time=null)"
-            )
+def _check_bounds(series: pl.Series, bounds: Bounds, origin: Origin) -> None:
+    low, high = (-math.inf if bounds[0] is None else bounds[0], bounds[1])
+    high = math.inf if high is None else high
+    if not series.dtype.is_numeric():
+        raise DataError(
+            f"{origin}: data.bounds names column {series.name!r}, which holds"
+            f" {str(series.dtype).lower()}; only numbers have bounds"
+        )
+    why = f"outside its declared bounds [{low:g}, {high:g}] (data.bounds); correct the cell"
+    origin.refuse(~series.cast(float).is_between(low, high), series, why)
 
 
 def _describe(series: pl.Series) -> ColumnReport:
@@ -104,7 +125,7 @@ def _describe(series: pl.Series) -> ColumnReport:
     low: Any = series.min()
     high: Any = series.max()
     if not numeric:
-        low, high = (None if value is None else str(value)[:POOL] for value in (low, high))
+        low, high = (None if value is None else str(value)[:LONGEST] for value in (low, high))
     mean: Any = series.mean() if numeric else None
     return ColumnReport(
         name=series.name,

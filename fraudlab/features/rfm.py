@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+WEEKEND, NIGHT = "TX_DURING_WEEKEND", "TX_DURING_NIGHT"
 LAST_NIGHT_HOUR = 6
 SATURDAY = 5
 THURSDAY = 3  # 1970-01-01
@@ -61,8 +62,8 @@ def rfm(
     paid = frame[amount].cast(pl.Float64).fill_null(0.0).to_numpy()
     columns: dict[str, Floats] = {
         amount: paid,
-        "TX_DURING_WEEKEND": _weekend(moment),
-        "TX_DURING_NIGHT": _night(moment),
+        WEEKEND: _weekend(moment),
+        NIGHT: _night(moment),
     }
     reach = (max(windows_days) + delay_days) * SECONDS_PER_DAY
     past = Past.of(codes(frame[card]), moment, reach)

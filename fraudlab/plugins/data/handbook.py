@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fraudlab.columns import binary_label, numbers, plain, require_columns, times
 from fraudlab.plugins.data.simulated import COLUMNS, RAW
-from fraudlab.reading import binary_label, numbers, read_file, require_columns
+from fraudlab.reading import read_file
 from fraudlab.registry import register
 from fraudlab.table import Raw
 from fraudlab.table_report import check_table
@@ -34,10 +35,10 @@ class Handbook:
 
     def read(self) -> Raw:
         """Return the raw transactions in time order."""
-        frame = read_file(self.path, "handbook")
-        source = str(self.path)
-        require_columns(frame, RAW, source, exactly=True)
-        frame = numbers(frame, ["TX_AMOUNT"], source)
-        frame = binary_label(frame, "TX_FRAUD", None, source)
-        frame = frame.select(RAW).sort("TX_DATETIME", maintain_order=True)
-        return Raw(frame, COLUMNS, check_table(frame, COLUMNS, source))
+        frame, origin = read_file(self.path, "handbook")
+        require_columns(frame, RAW, origin, exactly=True)
+        frame = binary_label(plain(frame, origin), "TX_FRAUD", None, origin)
+        frame = numbers(frame, ["TX_AMOUNT"], origin)
+        frame = times(frame, "TX_DATETIME", origin).select(RAW)
+        report = check_table(frame, COLUMNS, origin)
+        return Raw(frame.sort("TX_DATETIME", maintain_order=True), COLUMNS, report)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
+from fraudlab.caching import cached_frame
 from fraudlab.home import cache
-from fraudlab.reading import cached_frame
+from fraudlab.origin import Origin
 from fraudlab.registry import register
 from fraudlab.table import Columns, Raw
 from fraudlab.table_report import check_table
@@ -94,5 +95,5 @@ class Simulated:
         code = Path(simulator.__file__).read_bytes()
         sizes = f"{self.customers}-{self.terminals}-{self.days}-{self.start}-{self.radius}"
         key = hashlib.sha256(sizes.encode() + code).hexdigest()[:16]
-        frame = cached_frame(cache() / f"simulated-{key}.parquet", make)
-        return Raw(frame, COLUMNS, check_table(frame, COLUMNS, f"simulated({sizes})"))
+        frame = cached_frame(cache(), f"simulated-{key}", make)
+        return Raw(frame, COLUMNS, check_table(frame, COLUMNS, Origin(f"simulated({sizes})")))

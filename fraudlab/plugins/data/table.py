@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fraudlab.errors import DataError
-from fraudlab.reading import (
-    TIME_FORMATS_HELP,
+from fraudlab.columns import (
     binary_label,
     numbers,
-    read_file,
+    plain,
     refuse_almost_numbers,
     require_columns,
+    times,
 )
+from fraudlab.errors import ConfigError, DataError
+from fraudlab.origin import Origin
+from fraudlab.reading import read_file
 from fraudlab.registry import register
 from fraudlab.table import Columns, Raw
 from fraudlab.table_report import check_table
@@ -35,7 +37,7 @@ def table(
     categorical: list[str] | str = [],  # noqa: B006
     segment: str | None = None,
     drop: list[str] | str = [],  # noqa: B006
-    bounds: dict[str, tuple[float | None, float | None]] = {},  # noqa: B006
+    bounds: dict[str, tuple[float | None, float | None]] | None = None,
     train_from: str | None = None,
 ) -> TableFile:
     """Read a table of labelled transactions.
@@ -67,10 +69,21 @@ def table(
     train_from
         First day of the training window that `split=temporal` takes from here.
     """
-    return TableFile(
+    source = TableFile(
         path, label, positive, id, time, amount, _names(entities), _names(categorical), segment,
-        _names(drop), bounds,
+        _names(drop), bounds or {},
     )  # fmt: skip
+    meanings = source.meanings()
+    for name, (low, high) in source.bounds.items():
+        if low is not None and high is not None and low > high:
+            raise ConfigError(f"data.bounds of {name!r}: {low} is above {high}", "data.bounds")
+        if meanings.get(name, "amount") != "amount":
+            raise ConfigError(
+                f"data.bounds names {name!r}, which data.{meanings[name]} names too; only numbers"
+                " that a model reads have bounds",
+                "data.bounds",
+            )
+    return source
 
 
 def _names(names: list[str] | str) -> tuple[str, ...]:
@@ -95,28 +108,23 @@ class TableFile:
 
     def read(self) -> Raw:
         """Return the rows, in time order where there is a time."""
-        frame = read_file(self.path, "table")
-        source = str(self.path)
-        columns = self._columns(frame, source)
-        frame = frame.drop(self.drop)
-        frame = binary_label(frame, columns.label, self.positive, source)
-        frame = self._typed(frame, columns, source)
-        if columns.time is not None and not frame[columns.time].null_count():
+        frame, origin = read_file(self.path, "table", text=self.categorical)
+        columns = self._columns(frame, origin)
+        frame = plain(frame.drop(self.drop), origin)
+        frame = binary_label(frame, columns.label, self.positive, origin)
+        frame = self._typed(frame, columns, origin)
+        report = check_table(frame, columns, origin)
+        if columns.time is not None:
             frame = frame.sort(columns.time, maintain_order=True)
-        return Raw(frame, columns, check_table(frame, columns, source))
+        return Raw(frame, columns, report)
 
-    def _columns(self, frame: pl.DataFrame, source: str) -> Columns:
+    def _columns(self, frame: pl.DataFrame, origin: Origin) -> Columns:
         if not self.label:
             raise DataError(
-                f"data=table needs the label column: add data.label=NAME; the columns of {source}"
-                f" are {', '.join(frame.columns)}"
+                f"data=table needs the label column: add data.label=NAME; the columns of {origin}"
+                f" are {', '.join(map(repr, frame.columns))}"
             )
-        single = [self.label, self.id, self.time, self.amount, self.segment]
-        named = [name for name in single if name is not None]
-        named += [*self.entities, *self.categorical, *self.drop, *self.bounds]
-        require_columns(frame, named, source)
-        if self.label in self.drop:
-            raise DataError(f"data.drop names the label column {self.label!r}")
+        require_columns(frame, [*self.meanings(), *self.bounds], origin)
         bounds = dict(self.bounds)
         if self.amount is not None:
             bounds.setdefault(self.amount, (0.0, None))
@@ -131,22 +139,38 @@ class TableFile:
             bounds=bounds,
         )
 
-    def _typed(self, frame: pl.DataFrame, columns: Columns, source: str) -> pl.DataFrame:
+    def meanings(self) -> dict[str, str]:
+        """Return the option that names each column; a column has one meaning.
+
+        Raises
+        ------
+        ConfigError
+            If a column is named twice.
+        """
+        single = ("label", "id", "time", "amount", "segment")
+        named = [(option, getattr(self, option)) for option in single]
+        for option in ("entities", "categorical", "drop"):
+            named += [(option, name) for name in getattr(self, option)]
+        found: dict[str, str] = {}
+        for option, name in named:
+            if name in found:
+                raise ConfigError(
+                    f"data.{option} names the column {name!r}, and so does data.{found[name]}; a"
+                    " column has one meaning",
+                    f"data.{option}",
+                )
+            if name is not None:
+                found[name] = option
+        return found
+
+    def _typed(self, frame: pl.DataFrame, columns: Columns, origin: Origin) -> pl.DataFrame:
         import polars as pl
 
-        inputs = [
-            name
-            for name in frame.columns
-            if name not in columns.not_inputs and name not in self.categorical
-        ]
-        refuse_almost_numbers(frame, inputs, source)
         if columns.amount is not None:
-            frame = numbers(frame, [columns.amount], source)
-        frame = frame.with_columns(pl.col(name).cast(pl.String) for name in self.categorical)
-        if columns.time is not None and frame[columns.time].dtype == pl.String:
-            row = next(i for i, cell in enumerate(frame[columns.time]) if cell is not None)
-            raise DataError(
-                f"{source}: row {row + 1}, time column {columns.time!r} holds"
-                f" {frame[columns.time][row]!r}, which is no time; {TIME_FORMATS_HELP}"
-            )
-        return frame
+            frame = numbers(frame, [columns.amount], origin)
+        if columns.time is not None:
+            frame = times(frame, columns.time, origin)
+        named = {*columns.not_inputs, *self.categorical}
+        inputs = [name for name in frame.columns if name not in named]
+        refuse_almost_numbers(frame, inputs, origin)
+        return frame.with_columns(pl.col(name).cast(pl.String) for name in self.categorical)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fraudlab.reading import binary_label, numbers, read_file, require_columns
+from fraudlab.columns import binary_label, numbers, plain, require_columns
+from fraudlab.reading import read_file
 from fraudlab.registry import register
 from fraudlab.table import Columns, Raw
 from fraudlab.table_report import check_table
@@ -37,9 +38,8 @@ class Ulb:
 
     def read(self) -> Raw:
         """Return the rows in the file's order, which is time order."""
-        frame = read_file(self.path, "ulb")
-        source = str(self.path)
-        require_columns(frame, NAMES, source, exactly=True)
-        frame = numbers(frame, ["Time", *INPUTS], source)
-        frame = binary_label(frame, "Class", None, source).select(NAMES)
-        return Raw(frame, COLUMNS, check_table(frame, COLUMNS, source))
+        frame, origin = read_file(self.path, "ulb")
+        require_columns(frame, NAMES, origin, exactly=True)
+        frame = numbers(plain(frame, origin), ["Time", *INPUTS], origin)
+        frame = binary_label(frame, "Class", None, origin).select(NAMES)
+        return Raw(frame, COLUMNS, check_table(frame, COLUMNS, origin))

@@ -48,14 +48,8 @@ def _field(raw: Raw, name: str) -> Field:
     elif name == columns.amount:
         role = "amount"
     low, high = columns.bounds.get(name, (None, None))
-    return Field(
-        name=name,
-        kind=_kind(series, role, raw.report.source),
-        role=role,
-        min=low,
-        max=high,
-        nullable=series.null_count() > 0,
-    )
+    kind = _kind(series, role, raw.report.source)
+    return Field(name=name, kind=kind, role=role, min=low, max=high)
 
 
 def _kind(series: pl.Series, role: Role, source: str) -> Kind:

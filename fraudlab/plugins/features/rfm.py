@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
 from msgspec import Meta
 
-from fraudlab.errors import DataError
-from fraudlab.manifest import Field, Role
+from fraudlab.errors import ConfigError, DataError
+from fraudlab.features.rfm import NIGHT, WEEKEND
+from fraudlab.manifest import Field
 from fraudlab.registry import register
 from fraudlab.table import Raw, Table, assemble
+
+LARGEST_SUM = 9e14
 
 
 @register("features", "rfm")
@@ -33,8 +37,12 @@ def rfm(
     ----------
     Le Borgne et al., Reproducible Machine Learning for Credit Card Fraud Detection, chapter 3.
     """
-    if not windows_days:
-        raise DataError("features=rfm needs at least one window in features.params.windows_days")
+    if not windows_days or len(set(windows_days)) < len(windows_days):
+        raise ConfigError(
+            "features=rfm needs one window or more, each once, in features.params.windows_days; got"
+            f" {windows_days!r}",
+            "features.params.windows_days",
+        )
     return Rfm(tuple(windows_days), delay_days)
 
 
@@ -56,6 +64,7 @@ class Rfm:
                 f" got time={columns.time!r}, amount={columns.amount!r},"
                 f" entities={list(columns.entities)!r}"
             )
+        _check_sums(raw, columns.amount)
         features = compute(
             raw.frame,
             time=columns.time,
@@ -66,11 +75,30 @@ class Rfm:
             windows_days=self.windows_days,
             delay_days=self.delay_days,
         )
-        fields = tuple(_field(name, columns.amount) for name in features.columns)
+        low, high = columns.bounds.get(columns.amount, (None, None))
+        fields = tuple(
+            _field(name, Field(name=columns.amount, role="amount", min=low, max=high))
+            for name in features.columns
+        )
         return assemble(raw, features, fields)
 
 
-def _field(name: str, amount: str) -> Field:
-    role: Role = "amount" if name == amount else "input"
-    share = "_RISK_" in name or name.startswith("TX_DURING_")
-    return Field(name=name, role=role, min=0.0, max=1.0 if share else None)
+def _check_sums(raw: Raw, amount: str) -> None:
+    """Refuse amounts whose exact sums (whole ten-thousandths in 64 bits) would overflow."""
+    total = float(raw.frame[amount].abs().sum())
+    if total > LARGEST_SUM:
+        raise DataError(
+            f"{raw.report.source}: the amounts in column {amount!r} add up to {total:g};"
+            f" features=rfm sums up to {LARGEST_SUM:g}: use a larger unit"
+        )
+
+
+def _field(name: str, amount: Field) -> Field:
+    if name == amount.name:
+        return amount
+    if re.search(
+        r"_AVG_AMOUNT_\d+DAY_WINDOW$", name
+    ):  # an average keeps the bounds of what is averaged
+        return Field(name=name, min=amount.min, max=amount.max)
+    share = name in {WEEKEND, NIGHT} or re.search(r"_RISK_\d+DAY_WINDOW$", name)
+    return Field(name=name, min=0.0, max=1.0 if share else None)

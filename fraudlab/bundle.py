@@ -1,7 +1,8 @@
-"""Bundles on disk: built in memory, written all or nothing, verified before anything is parsed.
+"""Bundles on disk: built in memory, written all or nothing, verified before anything is used.
 
 A bundle is a folder of data files only. `manifest.json` lists every other file with its size and
-sha256; the bytes that were hashed are the bytes that are used (nothing is opened twice).
+sha256, and carries a checksum of its own; the bytes that were hashed are the bytes that are used
+(nothing is opened twice).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ OPTIONAL = ("manifest.sig",)
 LIMITS = {MANIFEST: 16 << 20, MODEL: 2 << 30}
 OTHER_LIMIT = 64 << 20
 CHAMPION = "champion"
+_UNSEALED = "0" * 64  # stands for the manifest's checksum while that is computed
 
 
 class GoldenRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,15 +76,27 @@ def _entry(content: bytes) -> FileEntry:
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """Return manifest.json's bytes."""
-    return msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1)
+    """Return manifest.json's bytes, sealed by their checksum."""
+    unsealed = msgspec.structs.replace(manifest, checksum=_UNSEALED)
+    content = msgspec.json.format(msgspec.json.encode(unsealed, order="deterministic"), indent=1)
+    seal = hashlib.sha256(content).hexdigest()
+    return seal.encode().join(content.rsplit(_UNSEALED.encode(), 1))
+
+
+def _is_sealed(content: bytes, seal: str) -> bool:
+    unsealed = _UNSEALED.encode().join(content.rsplit(seal.encode(), 1)) if seal else content
+    return hashlib.sha256(unsealed).hexdigest() == seal
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> Path:
     """Write the bundle as `folder`/<id>, all of it or nothing, and return its path.
 
-    The files go to a temporary folder beside, are synced, and one rename makes them visible. A
-    bundle of the same id that is there already is replaced.
+    The files go to a temporary folder beside, are synced, and one rename makes them visible.
+
+    Raises
+    ------
+    BundleError
+        If another bundle of the same id is there: a bundle is never replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / bundle.manifest.id
@@ -93,13 +107,23 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
             write_synced(temporary / name, bundle.files[name])
         write_synced(temporary / MANIFEST, encode_manifest(bundle.manifest))
         sync_folder(temporary)
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.rename(target)
+        _make_visible(temporary, target, bundle)
         sync_folder(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
+
+
+def _make_visible(temporary: Path, target: Path, bundle: Bundle) -> None:
+    try:
+        temporary.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        if read_bundle(target).files != bundle.files:
+            raise BundleError(
+                f"another bundle {target.name} is in {str(target.parent)!r} already; remove it"
+            ) from None
 
 
 def write_synced(path: Path, content: bytes) -> None:
@@ -149,7 +173,16 @@ def read_bundle(path: Path) -> Bundle:
         If the folder or a file is missing, is not a plain file, has another size or digest than
         the manifest says, is not listed in it, or the manifest is not of format 1.
     """
-    path = Path(path)
+    try:
+        return _read_bundle(Path(path))
+    except BundleError:
+        raise
+    except (OSError, ValueError) as error:
+        # A name with a NUL in it, a loop of links, a folder that may not be read, a broken disk.
+        raise BundleError(f"bundle {str(path)!r} cannot be read: {error}") from error
+
+
+def _read_bundle(path: Path) -> Bundle:
     if not path.is_dir():
         raise BundleError(
             f"no bundle at {str(path)!r}: train one with `make demo`, or name its folder"
@@ -173,16 +206,12 @@ def _refuse_strangers(root: Path) -> None:
 
 
 def _read_plain(path: Path) -> bytes:
+    name = f"bundle file {path.parent.name}/{path.name}"
     if path.is_symlink() or not path.is_file():
-        raise BundleError(
-            f"bundle file {path.parent.name}/{path.name} is missing or not a plain file"
-        )
-    limit = LIMITS.get(path.name, OTHER_LIMIT)
-    if path.stat().st_size > limit:
-        raise BundleError(
-            f"bundle file {path.parent.name}/{path.name} has {path.stat().st_size} bytes,"
-            f" allowed are {limit}"
-        )
+        raise BundleError(f"{name} is missing or not a plain file")
+    limit, size = LIMITS.get(path.name, OTHER_LIMIT), path.stat().st_size
+    if size > limit:
+        raise BundleError(f"{name} has {size} bytes, allowed are {limit}")
     with path.open("rb") as stream:
         return stream.read(limit + 1)
 
@@ -206,9 +235,15 @@ def _decode_manifest(content: bytes, root: Path) -> Manifest:
             raise BundleError(
                 f"bundle {root.name} has format {number!r}, this fraudlab reads format {FORMAT}"
             )
-        return msgspec.json.decode(content, type=Manifest)
+        manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"bundle {root.name}: {MANIFEST} cannot be read: {error}") from error
+    if not _is_sealed(content, manifest.checksum):
+        raise BundleError(
+            f"bundle file {root.name}/{MANIFEST} is damaged or was edited: it does not have the"
+            f" checksum it names, {manifest.checksum[:12]!r}; export or copy the bundle again"
+        )
+    return manifest
 
 
 class _Versioned(msgspec.Struct):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec.structs import replace
 
 from fraudlab import registry
 from fraudlab.config import Config
 from fraudlab.errors import DataError
 from fraudlab.manifest import Field
 from fraudlab.preprocess import (
+    FLOAT32_MAX,
     Categorical,
     Codes,
     Encoder,
@@ -23,6 +25,9 @@ from fraudlab.preprocess import (
 )
 from fraudlab.protocols import Model, Rows
 from fraudlab.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIN_LEVEL_ROWS = 20
 MAX_LEVELS = 64
@@ -59,8 +64,9 @@ def fit_detector(config: Config, table: Table, rows: Rows) -> Detector:
     Raises
     ------
     DataError
-        If the sampler cannot work with these rows.
+        If a column leaves its declared bounds, or the sampler cannot work with these rows.
     """
+    fields = tuple(_learn_field(field, table, rows) for field in table.fields)
     preprocess = fit_preprocess(config, table, rows)
     train = encode(table, rows, preprocess)
     sampler = registry.build("sampler", config.sampler)
@@ -68,12 +74,39 @@ def fit_detector(config: Config, table: Table, rows: Rows) -> Detector:
     model: Model = registry.build("model", config.model)
     model.fit(resampled.X, resampled.y, resampled.sample_weight)
     return Detector(
-        fields=_seen(table, rows, preprocess),
+        fields=fields,
         preprocess=preprocess,
         model=model,
         prior_ratio=resampled.prior_ratio,
         train=train,
     )
+
+
+def _learn_field(field: Field, table: Table, rows: Rows) -> Field:
+    """Return `field` with what train tells of it: its categories or range, and if it is missing."""
+    if field.kind == "number":
+        values = read_column(table, field.name, rows)
+        missing = np.isnan(values)
+        seen = _range(field, values[~missing])
+        return replace(field, nullable=field.nullable or bool(missing.any()), seen=seen)
+    texts = table.frame[field.name].iloc[rows]
+    nullable = field.nullable or bool(texts.isna().any())
+    categories = _levels(texts) if field.kind == "category" else ()
+    return replace(field, nullable=nullable, categories=categories)
+
+
+def _range(field: Field, present: Floats) -> tuple[float, float] | None:
+    if not len(present):
+        return None
+    seen = float(present.min()), float(present.max())
+    low = -FLOAT32_MAX if field.min is None else field.min
+    high = FLOAT32_MAX if field.max is None else field.max
+    if seen[0] < low or seen[1] > high:
+        raise DataError(
+            f"column {field.name!r} ranges from {seen[0]} to {seen[1]} in train, outside its bounds"
+            f" [{low:g}, {high:g}]; correct the data or data.bounds"
+        )
+    return seen
 
 
 def fit_preprocess(config: Config, table: Table, rows: Rows) -> Preprocess:
@@ -82,30 +115,33 @@ def fit_preprocess(config: Config, table: Table, rows: Rows) -> Preprocess:
     for field in table.fields:
         if not field.is_input:
             continue
-        values = table.frame[field.name].to_numpy()[rows]
         if field.kind == "number":
-            numeric.append(Numeric(field.name, _median(values) if field.nullable else None))
+            numeric.append(_numeric(field, read_column(table, field.name, rows)))
         else:
-            categorical.append(Categorical(field.name, _levels(values)))
+            texts = table.frame[field.name].iloc[rows]
+            categorical.append(Categorical(field.name, _levels(texts)))
     bare = Preprocess(tuple(numeric), tuple(categorical), IdentityScaler())
     if not numeric:
         return bare
-    numbers = imputed(read_numbers(table, rows, bare), bare)
-    scaler = registry.build("scaler", config.scaler).fit(numbers)
-    return Preprocess(bare.numeric, bare.categorical, scaler)
+    numbers = read_numbers(table, rows, bare)
+    medians = np.array([column.median for column in numeric])
+    filled = np.where(np.isnan(numbers), medians, numbers)
+    return Preprocess(
+        bare.numeric, bare.categorical, registry.build("scaler", config.scaler).fit(filled)
+    )
 
 
-def _median(values: Floats) -> float:
-    present = values[~np.isnan(values)]
-    return float(np.median(present)) if len(present) else 0.0
+def _numeric(field: Field, values: Floats) -> Numeric:
+    missing = np.isnan(values)
+    median = 0.0 if missing.all() else float(np.median(values[~missing]))
+    return Numeric(field.name, median, indicator=bool(missing.any()))
 
 
-def _levels(values: NDArray[np.object_]) -> tuple[str, ...]:
-    """Return the levels frequent enough to have a column, most frequent first."""
-    present = values[[value is not None for value in values]].astype(str)
-    names, counts = np.unique(present, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    return tuple(str(names[at]) for at in order if counts[at] >= MIN_LEVEL_ROWS)[:MAX_LEVELS]
+def _levels(texts: pd.Series[str]) -> tuple[str, ...]:
+    """Return the levels frequent enough to have a column, most frequent first, then by name."""
+    counts = texts.value_counts()
+    often = [(-count, str(level)) for level, count in counts.items() if count >= MIN_LEVEL_ROWS]
+    return tuple(level for _, level in sorted(often)[:MAX_LEVELS])
 
 
 def read_numbers(table: Table, rows: Rows, preprocess: Preprocess) -> Floats:
@@ -113,62 +149,29 @@ def read_numbers(table: Table, rows: Rows, preprocess: Preprocess) -> Floats:
     names = [column.name for column in preprocess.numeric]
     if not names:
         return np.empty((len(rows), 0))
-    columns = [table.frame[name].to_numpy(dtype=np.float64)[rows] for name in names]
-    return np.column_stack(columns)
+    return np.column_stack([read_column(table, name, rows) for name in names])
 
 
-def imputed(numbers: Floats, preprocess: Preprocess) -> Floats:
-    """Return `numbers` with the medians in place of what is missing."""
-    medians = [np.nan if column.median is None else column.median for column in preprocess.numeric]
-    return np.where(np.isnan(numbers), np.asarray(medians), numbers)
+def read_column(table: Table, name: str, rows: Rows) -> Floats:
+    """Return a column of numbers of `rows`, NaN where missing."""
+    values: Floats = table.frame[name].to_numpy(dtype=np.float64)[rows]
+    return values
 
 
 def encode(table: Table, rows: Rows, preprocess: Preprocess) -> Matrix:
     """Return the graph's matrix of `rows`, through the scorer's own encoder."""
     encoder = Encoder(preprocess)
     numbers = read_numbers(table, rows, preprocess)
-    return encoder.encode(numbers, _codes(table, rows, encoder))
+    return encoder.encode(numbers, read_codes(table, rows, encoder))
 
 
-def _codes(table: Table, rows: Rows, encoder: Encoder) -> Codes | None:
-    columns = []
-    for place, column in enumerate(encoder.spec.categorical):
-        values = table.frame[column.name].to_numpy()[rows]
-        levels, inverse = _factorize(values)
-        known = np.array([encoder.code(place, level) for level in levels], dtype=np.int64)
-        columns.append(known[inverse])
-    return np.column_stack(columns) if columns else None
-
-
-def _factorize(values: NDArray[np.object_]) -> tuple[list[str | None], NDArray[np.intp]]:
+def read_codes(table: Table, rows: Rows, encoder: Encoder) -> Codes | None:
+    """Return the one-hot positions of the categorical inputs of `rows`; None without any."""
     import pandas as pd
 
-    inverse, levels = pd.factorize(values, use_na_sentinel=False)
-    return [None if level is None or level != level else str(level) for level in levels], inverse  # noqa: PLR0124
-
-
-def _seen(table: Table, rows: Rows, preprocess: Preprocess) -> tuple[Field, ...]:
-    levels = {column.name: column.levels for column in preprocess.categorical}
-    return tuple(
-        _with_range(table, rows, field, levels.get(field.name, ())) for field in table.fields
-    )
-
-
-def _with_range(table: Table, rows: Rows, field: Field, levels: tuple[str, ...]) -> Field:
-    import msgspec
-
-    if field.kind != "number":
-        return msgspec.structs.replace(field, categories=levels)
-    values = table.frame[field.name].to_numpy(dtype=np.float64)[rows]
-    present = values[~np.isnan(values)]
-    if not len(present):
-        return field
-    low, high = float(present.min()), float(present.max())
-    declared_low = field.min if field.min is not None else -np.inf
-    declared_high = field.max if field.max is not None else np.inf
-    if low < declared_low or high > declared_high:
-        raise DataError(
-            f"column {field.name!r} ranges from {low} to {high} in train, outside its declared"
-            f" bounds [{field.min}, {field.max}]; correct the data or data.bounds"
-        )
-    return msgspec.structs.replace(field, seen=(low, high))
+    columns = []
+    for place, column in enumerate(encoder.spec.categorical):
+        number, levels = pd.factorize(table.frame[column.name].iloc[rows])  # -1 where missing
+        known = [encoder.code(place, level) for level in levels]
+        columns.append(np.array([*known, column.missing])[number])
+    return np.column_stack(columns) if columns else None

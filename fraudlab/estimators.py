@@ -22,6 +22,11 @@ MaxFeatures: TypeAlias = Literal["sqrt", "log2"] | Count | Share | None
 Criterion: TypeAlias = Literal["gini", "entropy", "log_loss"]
 
 
+def _sums_may_overflow() -> np.errstate:
+    """Return a context without warnings: scikit-learn looks for NaN by adding up the matrix."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 class Estimator:
     """A classifier with `fit` and `predict_proba`, and the function that exports it.
 
@@ -57,14 +62,16 @@ class Estimator:
                 f"train has {frauds} frauds in {len(y)} rows; a model needs rows of both classes:"
                 " choose a longer or another train window"
             )
-        self._fit(X.astype(self._dtype, copy=False), y, sample_weight)
+        with _sums_may_overflow():
+            self._fit(X.astype(self._dtype, copy=False), y, sample_weight)
 
     def _fit(self, X: Any, y: Labels, sample_weight: Floats | None) -> None:
         self.estimator.fit(X, y, sample_weight=sample_weight)
 
     def score(self, X: Matrix) -> Floats:
         """Return the classifier's own probability of fraud."""
-        chances = self.estimator.predict_proba(X.astype(self._dtype, copy=False))
+        with _sums_may_overflow():
+            chances = self.estimator.predict_proba(X.astype(self._dtype, copy=False))
         score: Floats = chances[:, 1].astype(np.float64)
         return score
 

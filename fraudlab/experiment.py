@@ -8,10 +8,7 @@ only, calibration and threshold see validation only, and test is scored once, wh
 from __future__ import annotations
 
 import datetime as dt
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -20,14 +17,15 @@ from fraudlab import golden, metrics, registry
 from fraudlab.bundle import CARD, GOLDEN, MODEL, REFERENCE, Bundle, pack
 from fraudlab.calibrating import Fitted, calibrate_and_cut
 from fraudlab.card import write_card
+from fraudlab.clock import Clock
 from fraudlab.config import Config
-from fraudlab.detector import Detector, encode, fit_detector
+from fraudlab.detector import encode
+from fraudlab.exporting import Exported, Exporter
 from fraudlab.manifest import FORMAT, Manifest, Metrics, ModelSpec, Threshold
-from fraudlab.parity import check_parity, hostile_rows
 from fraudlab.preprocess import Floats
-from fraudlab.protocols import Fold, Graph, Rows, Scores, Split, Stage
+from fraudlab.protocols import Fold, Rows, Scores, Split, Stage
 from fraudlab.provenance import Provenance
-from fraudlab.scoring import GraphRunner, Scorer, row_cuts
+from fraudlab.scoring import Scorer, row_cuts
 from fraudlab.table import Table
 
 
@@ -53,121 +51,78 @@ class RunResult:
     parity: float
 
 
-@dataclass(slots=True)
-class Clock:
-    """Adds up wall seconds by step."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Count the time spent inside under `name`."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-
-
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """A fitted detector and the graph that scores in its place."""
+class Validated:
+    """A validation stage: the calibration and cut it taught, and its metrics."""
 
-    detector: Detector
-    graph: Graph
-    runner: GraphRunner
+    fitted: Fitted
+    metrics: dict[str, float]
 
 
 class Experiment:
-    """The state of one run: what is fitted, so that equal stages are fitted once."""
+    """One run: what is fitted, exported and validated, each once."""
 
     def __init__(self, config: Config, table: Table, provenance: Provenance) -> None:
         self.config = config
         self.table = table
         self.provenance = provenance
         self.clock = Clock()
-        self.parity = 0.0
-        self._fitted: dict[int, Exported] = {}
-        self._gated: set[tuple[int, int]] = set()
+        self.exporter = Exporter(config, table, self.clock)
+        self._validated: dict[tuple[int, int], Validated] = {}
 
     def run(self, split: Split) -> RunResult:
         """Return the result of all folds; the first fold's bundle is the one shipped."""
-        validation = [self._validate(stage) for stage in split.validation]
-        judged = [self._ship(fold) for fold in split.folds]
-        bundle, _ = judged[0]
-        summary = Metrics(_summary(validation), _summary([test for _, test in judged]))
-        return RunResult(bundle, summary, dict(self.clock.seconds), self.parity)
+        validation = [self._validate(stage).metrics for stage in split.validation]
+        bundles = [self._ship(fold) for fold in split.folds]
+        test = [bundle.manifest.metrics.test for bundle in bundles]
+        summary = Metrics(_summary(validation), _summary(test))
+        return RunResult(bundles[0], summary, dict(self.clock.seconds), self.exporter.worst)
 
-    def _export(self, stage: Stage) -> Exported:
-        key = id(stage.fit)
-        if key not in self._fitted:
-            with self.clock.step("fit"):
-                detector = fit_detector(self.config, self.table, stage.fit)
-            with self.clock.step("export"):
-                graph = detector.model.to_onnx()
-                self._fitted[key] = Exported(detector, graph, GraphRunner(graph.onnx))
-        self._gate(self._fitted[key], stage)
-        return self._fitted[key]
+    def _validate(self, stage: Stage) -> Validated:
+        key = id(stage.fit), id(stage.judge)
+        if key not in self._validated:
+            self._validated[key] = self._calibrate(stage)
+        return self._validated[key]
 
-    def _gate(self, exported: Exported, stage: Stage) -> None:
-        done = (id(stage.fit), id(stage.judge))
-        if done in self._gated:
-            return
-        with self.clock.step("parity"):
-            detector, graph = exported.detector, exported.graph
-            judged = encode(self.table, stage.judge, detector.preprocess)
-            hostile = hostile_rows(detector.train, graph, seed=self.config.seed)
-            worst = check_parity(detector.model, graph, exported.runner, [judged, hostile])
-            self.parity = max(self.parity, worst)
-        self._gated.add(done)
-
-    def _margins(self, exported: Exported, rows: Rows) -> Floats:
-        with self.clock.step("score"):
-            matrix = encode(self.table, rows, exported.detector.preprocess)
-            return exported.runner.margins(matrix)
-
-    def _calibrated(self, stage: Stage) -> tuple[Exported, Fitted]:
-        exported = self._export(stage)
-        margins = self._margins(exported, stage.judge)
-        with self.clock.step("calibrate"):
-            fitted = calibrate_and_cut(
-                margins,
-                exported.graph.link,
-                truth_of(self.table, stage.judge, exported.graph.link.score(margins)),
-                registry.build("calibration", self.config.calibration),
-                registry.build("threshold_strategy", self.config.threshold_strategy),
-                exported.detector.prior_ratio,
-            )
-        return exported, fitted
-
-    def _validate(self, stage: Stage) -> dict[str, float]:
-        """Return the metrics of a validation stage.
+    def _calibrate(self, stage: Stage) -> Validated:
+        """Return what a validation stage teaches.
 
         Ranking is measured on the model's own scores (calibration keeps their order; out of fold
         it is five maps, not one), everything else on the out-of-fold calibrated ones.
         """
-        exported, fitted = self._calibrated(stage)
-        scores = fitted.out_of_fold
-        found = metrics.evaluate(scores, _thresholds(fitted, scores))
-        raw = exported.graph.link.score(self._margins(exported, stage.judge))
-        return found | metrics.ranking(truth_of(self.table, stage.judge, raw))
+        exported = self.exporter.export(stage.fit)
+        margins = self.exporter.margins(stage.fit, stage.judge)
+        raw = truth_of(self.table, stage.judge, exported.graph.link.score(margins))
+        with self.clock.step("calibrate"):
+            fitted = calibrate_and_cut(
+                margins,
+                exported.graph.link,
+                raw,
+                registry.build("calibration", self.config.calibration),
+                registry.build("threshold_strategy", self.config.threshold_strategy),
+                exported.detector.prior_ratio,
+            )
+        with self.clock.step("score"):
+            scores, cut = fitted.out_of_fold, fitted.cut
+            thresholds = row_cuts(cut.value, cut.alert_cost, _amounts(scores))
+            found = metrics.evaluate(scores, thresholds) | metrics.ranking(raw)
+        return Validated(fitted, found)
 
-    def _ship(self, fold: Fold) -> tuple[Bundle, dict[str, float]]:
-        """Return the fold's bundle and the metrics of its test, scored by that bundle."""
-        cut_exported, fitted = self._calibrated(fold.cut)
-        exported = self._export(fold.test)
-        manifest = self._manifest(fold, exported, fitted)
+    def _ship(self, fold: Fold) -> Bundle:
+        """Return the fold's bundle, its test scored by that bundle once everything is fixed."""
+        validated = self._validate(fold.cut)
+        exported = self.exporter.export(fold.test.fit)
+        for rows in (fold.cut.judge, fold.test.judge):
+            self.exporter.margins(fold.test.fit, rows)
+        manifest = self._manifest(fold, exported, validated.fitted)
         scorer = Scorer(manifest, exported.runner)
         with self.clock.step("score"):
             matrix = encode(self.table, fold.test.judge, manifest.preprocess)
             scores = truth_of(self.table, fold.test.judge, scorer.scores(matrix))
-        test = metrics.evaluate(scores, scorer.thresholds(_amounts(scores)))
-        own = metrics.evaluate(fitted.out_of_fold, _thresholds(fitted, fitted.out_of_fold))
-        raw = cut_exported.graph.link.score(self._margins(cut_exported, fold.cut.judge))
-        own |= metrics.ranking(truth_of(self.table, fold.cut.judge, raw))
-        manifest = msgspec.structs.replace(manifest, metrics=Metrics(own, test))
+            test = metrics.evaluate(scores, scorer.thresholds(_amounts(scores)))
+        judged = msgspec.structs.replace(manifest, metrics=Metrics(validated.metrics, test))
         with self.clock.step("pack"):
-            return self._pack(fold, manifest, exported, fitted), test
+            return self._pack(fold, judged, exported, validated.fitted)
 
     def _manifest(self, fold: Fold, exported: Exported, fitted: Fitted) -> Manifest:
         now = dt.datetime.now(dt.UTC)
@@ -249,10 +204,6 @@ def describe(table: Table, rows: Rows) -> str:
 def _ends(table: Table, rows: Rows) -> tuple[int, int]:
     assert table.time is not None
     return int(table.time[rows].min()), int(table.time[rows].max())
-
-
-def _thresholds(fitted: Fitted, scores: Scores) -> Floats:
-    return row_cuts(fitted.cut.value, fitted.cut.alert_cost, _amounts(scores))
 
 
 def _amounts(scores: Scores) -> Floats:

@@ -1,10 +1,12 @@
 """Golden rows and reference statistics: what a bundle carries to test and watch itself.
 
-Both come from train's quantiles and level frequencies; no row of the data is ever copied.
+Both come from train's quantiles and level frequencies; no row of the data is ever copied, nor any
+text that too few rows have to be a category.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from fraudlab.bundle import GoldenRow
 from fraudlab.manifest import Field
-from fraudlab.preprocess import Floats
+from fraudlab.preprocess import FLOAT32_MAX, Floats
 from fraudlab.protocols import Rows
 from fraudlab.scoring import Scorer, Value
 from fraudlab.table import Table
@@ -22,6 +24,8 @@ ROWS = 60
 CANDIDATES = 400
 QUANTILES = np.linspace(0.02, 0.98, 49)
 DECILES = np.linspace(0.0, 1.0, 11)
+TEXT, UNSEEN = "example", "another"  # for fields no model reads, and for levels no model knows
+NOBODYS = 20  # a combination that so many rows have in common is nobody's own
 
 
 class FieldReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,20 +51,17 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def golden_rows(scorer: Scorer, table: Table, train: Rows, seed: int) -> bytes:
     """Return golden.ndjson: the first line a normal row, the others from low to high scores."""
-    fields = scorer.fields
     random = np.random.default_rng(seed)
     genuine = train[table.label[train] == 0]
     fraud = train[table.label[train] == 1]
-    normal = [_typical(table, field, genuine) for field in fields]
-    rows = [normal]
+    rows = [[_typical(table, field, genuine) for field in scorer.fields]]
     for source in (genuine, fraud):
-        columns = [_draw(table, field, source, random) for field in fields]
+        columns = [_draw(table, field, source, random) for field in scorer.fields]
         rows += [list(values) for values in zip(*columns, strict=True)]
-    scores = scorer.score_rows(rows)
-    order = np.argsort(scores[1:], kind="stable") + 1
-    chosen = [0, *order[np.linspace(0, len(order) - 1, ROWS - 1).astype(int)].tolist()]
-    picked = [rows[at] for at in chosen]
-    return _lines(scorer, picked)
+    rows = _without_copies(rows, table, scorer.fields, train)
+    order = np.argsort(scorer.score_rows(rows[1:]), kind="stable") + 1
+    spread = np.linspace(0, len(order) - 1, ROWS - 1).astype(int)
+    return _lines(scorer, [rows[0], *(rows[at] for at in order[spread])])
 
 
 def _lines(scorer: Scorer, rows: list[list[Value]]) -> bytes:
@@ -73,54 +74,80 @@ def _lines(scorer: Scorer, rows: list[list[Value]]) -> bytes:
     return msgspec.json.Encoder().encode_lines(golden)
 
 
-def _typical(table: Table, field: Field, rows: Rows) -> Value:
+def _without_copies(
+    rows: list[list[Value]], table: Table, fields: tuple[Field, ...], train: Rows
+) -> list[list[Value]]:
+    """Return the rows that are nobody's; all of them where the table has nothing but copies."""
+    import pandas as pd
+
+    columns = [table.frame[field.name].to_numpy()[train] for field in fields]
+
+    def is_copy(row: list[Value]) -> bool:
+        same = np.arange(len(train))
+        for field, value, column in zip(fields, row, columns, strict=True):
+            if field.kind != "text":
+                known = column[same]
+                same = same[pd.isna(known) if value is None else known == value]
+        return 0 < len(same) < NOBODYS
+
+    fresh = [row for row in rows if not is_copy(row)]
+    return fresh if len(fresh) > 1 else rows
+
+
+def _present(table: Table, field: Field, rows: Rows) -> tuple[NDArray[Any], float]:
+    """Return the values that are not missing, and the share that is."""
+    import pandas as pd
+
     values = table.frame[field.name].to_numpy()[rows]
-    if field.kind == "number":
-        present = values[~np.isnan(values.astype(np.float64))].astype(np.float64)
-        return _within(field, float(np.median(present))) if len(present) else None
+    missing = pd.isna(values)
+    kind = np.float64 if field.kind == "number" else str
+    return values[~missing].astype(kind), float(missing.mean())
+
+
+def _typical(table: Table, field: Field, rows: Rows) -> Value:
     if field.kind == "text":
-        return "example"
-    names, counts = np.unique(_present(values), return_counts=True)
-    return str(names[np.argmax(counts)]) if len(names) else None
-
-
-def _present(values: NDArray[Any]) -> NDArray[Any]:
-    return values[[value is not None for value in values]].astype(str)
+        return TEXT
+    present, _ = _present(table, field, rows)
+    if not len(present):
+        return None
+    if field.kind == "number":
+        return _like(field, present, np.median(present, keepdims=True))[0]
+    levels, counts = _levels(field, present)
+    return levels[int(np.argmax(counts))]
 
 
 def _draw(table: Table, field: Field, rows: Rows, random: np.random.Generator) -> list[Value]:
-    values = table.frame[field.name].to_numpy()[rows]
     if field.kind == "text":
-        return ["example"] * CANDIDATES
-    if field.kind == "number":
-        numbers = values.astype(np.float64)
-        missing = np.isnan(numbers)
-        drawn: list[Value] = [None] * CANDIDATES
-        if not missing.all():
-            knots = np.quantile(numbers[~missing], QUANTILES)
-            places = random.uniform(QUANTILES[0], QUANTILES[-1], CANDIDATES)
-            drawn = [_within(field, float(v)) for v in np.interp(places, QUANTILES, knots)]
-        return _with_missing(drawn, missing.mean(), field, random)
-    names, counts = np.unique(_present(values), return_counts=True)
-    missing_share = 1 - counts.sum() / max(len(values), 1)
-    if not len(names):
+        return [TEXT] * CANDIDATES
+    present, missing = _present(table, field, rows)
+    if not len(present):
         return [None] * CANDIDATES
-    picks = random.choice(len(names), CANDIDATES, p=counts / counts.sum())
-    return _with_missing([str(names[at]) for at in picks], missing_share, field, random)
-
-
-def _with_missing(
-    drawn: list[Value], share: float, field: Field, random: np.random.Generator
-) -> list[Value]:
-    absent = random.uniform(size=len(drawn)) < share
-    if not field.nullable:
-        return drawn
+    drawn: Sequence[Value]
+    if field.kind == "number":
+        places = random.uniform(QUANTILES[0], QUANTILES[-1], CANDIDATES)
+        drawn = _like(field, present, np.interp(places, QUANTILES, np.quantile(present, QUANTILES)))
+    else:
+        levels, counts = _levels(field, present)
+        picks = random.choice(len(levels), CANDIDATES, p=counts / counts.sum())
+        drawn = [levels[at] for at in picks]
+    absent = random.uniform(size=CANDIDATES) < missing
     return [None if gone else value for value, gone in zip(drawn, absent, strict=True)]
 
 
-def _within(field: Field, value: float) -> float:
-    value = value if field.min is None else max(value, field.min)
-    return value if field.max is None else min(value, field.max)
+def _levels(field: Field, present: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the levels a model knows, and one it does not, with their numbers of rows."""
+    counts = [int((present == level).sum()) for level in field.categories]
+    return [*field.categories, UNSEEN], np.array([*counts, len(present) - sum(counts)])
+
+
+def _like(field: Field, present: Floats, values: Floats) -> list[float]:
+    """Return `values` as the field could hold them: whole where train's are, within its bounds."""
+    if np.array_equal(present, np.round(present)):
+        values = np.round(values)
+    low = -FLOAT32_MAX if field.min is None else field.min
+    high = FLOAT32_MAX if field.max is None else field.max
+    clipped: list[float] = np.clip(values, low, high).tolist()
+    return clipped
 
 
 def reference(
@@ -134,21 +161,12 @@ def reference(
 
 
 def _field_reference(table: Table, field: Field, rows: Rows) -> FieldReference:
-    values = table.frame[field.name].to_numpy()[rows]
     typical = _typical(table, field, rows)
+    present, missing = _present(table, field, rows)
     if field.kind == "number":
-        numbers = values.astype(np.float64)
-        present = numbers[~np.isnan(numbers)]
         edges, shares = _histogram(present) if len(present) else ((), ())
-        return FieldReference(field.name, typical, float(np.isnan(numbers).mean()), edges, shares)
-    present_values = _present(values)
-    names, counts = np.unique(present_values, return_counts=True)
-    known = {
-        str(name): float(count) / len(values)
-        for name, count in zip(names, counts, strict=True)
-        if str(name) in field.categories
-    }
-    missing = 1 - len(present_values) / len(values)
+        return FieldReference(field.name, typical, missing, edges, shares)
+    known = {level: float((present == level).sum()) / len(rows) for level in field.categories}
     return FieldReference(field.name, typical, missing, levels=known)
 
 

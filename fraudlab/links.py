@@ -19,7 +19,7 @@ Floats: TypeAlias = NDArray[np.float64]
 def expit(margin: Floats) -> Floats:
     """Return 1 / (1 + exp(-margin)) without overflow."""
     small = np.exp(-np.abs(margin))
-    result: Floats = np.where(margin >= 0, 1.0 / (1.0 + small), small / (1.0 + small))
+    result: Floats = np.where(margin >= 0, 1.0, small) / (1.0 + small)
     return result
 
 

@@ -100,7 +100,10 @@ class Intervals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything the service needs beside the graph, and where the bundle came from."""
+    """Everything the service needs beside the graph, and where the bundle came from.
+
+    `checksum` is the sha256 of manifest.json's bytes with zeros in the checksum's place.
+    """
 
     format: int
     id: str
@@ -115,3 +118,4 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     intervals: Intervals = Intervals()
     provenance: dict[str, Any] = {}
     files: dict[str, FileEntry] = {}
+    checksum: str = ""

@@ -1,24 +1,26 @@
 """The gate before a bundle: the graph must score as the fitted model, on real and hostile rows.
 
 Hostile rows sit where an inexact export shows: on the split thresholds and one float32 step beside
-them, on signed zeros, denormals and extremes.
+them, on signed zeros, denormals and extremes; and they bring what the encoder must take: missing
+values, levels never seen, the largest numbers a request may hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from fraudlab.detector import Detector, read_codes, read_numbers
 from fraudlab.errors import ParityError
-from fraudlab.preprocess import FLOAT32_MAX, Floats, Matrix
-from fraudlab.protocols import Graph, Model
-from fraudlab.scoring import GraphRunner
+from fraudlab.preprocess import FLOAT32_MAX, Encoder, Floats, Matrix
+from fraudlab.protocols import Graph, Model, Rows
+from fraudlab.table import Table
 
+HOSTILE = 10_000
 _SIZES = (0.0, 1e-45, 1e-40, 1e-35, 1e-30, 1.0, 1e30, 3e38)  # 1e-45 and 1e-40 are denormal
-_THRESHOLDS, _EXTREMES, _TRAIN, _MISSING = range(4)  # what a hostile cell is drawn from
-_MISSING_SHARE = 0.05
+_EXTREMES = np.array([sign * size for size in _SIZES for sign in (1, -1)], dtype=np.float32)
+_MISSING, _LARGEST, _ANY_LEVEL = 0.1, 0.05, 0.3  # shares of a hostile row's values
 
 
 @runtime_checkable
@@ -30,39 +32,51 @@ class HasMargin(Protocol):
 
 
 def hostile_rows(
-    matrix: Matrix, graph: Graph, count: int = 10_000, seed: int = 0, *, missing: bool = False
+    detector: Detector, graph: Graph, table: Table, rows: Rows, *, count: int = HOSTILE, seed: int
 ) -> Matrix:
-    """Return `count` train rows with a random share of their cells made hostile.
+    """Return the matrix of `count` of the fitted rows, made hostile before and after encoding.
 
     Parameters
     ----------
-    matrix
-        The rows the model was fitted on.
+    detector
+        What was fitted.
     graph
         Its export, for the thresholds.
+    table, rows
+        What it was fitted on.
     count
         Number of rows.
     seed
         Seed of the draw.
-    missing
-        Whether some cells are NaN; fraudlab's own preprocessing never lets one through.
     """
     draw = np.random.default_rng(seed)
-    rows = matrix[draw.integers(len(matrix), size=count)]
-    changed = draw.random(rows.shape) < draw.random((count, 1))
-    kinds = draw.choice([_THRESHOLDS, _EXTREMES, _TRAIN], p=[0.5, 0.25, 0.25], size=rows.shape)
-    if missing:
-        kinds[draw.random(rows.shape) < _MISSING_SHARE] = _MISSING
-    extremes = np.array([sign * size for size in _SIZES for sign in (1, -1)], dtype=np.float32)
-    for column in range(rows.shape[1]):
-        train = matrix[:, column]
-        steps = _beside(graph.thresholds[column]) if column in graph.thresholds else extremes
-        pools = {_THRESHOLDS: steps, _EXTREMES: extremes, _TRAIN: train}
-        for kind, pool in pools.items():
+    matrix = _strange_values(detector, table, draw.choice(rows, size=count), draw)
+    changed = draw.random(matrix.shape) < draw.random((count, 1))
+    kinds = draw.choice(3, p=[0.5, 0.25, 0.25], size=matrix.shape)
+    for column in range(matrix.shape[1]):
+        steps = _beside(graph.thresholds[column]) if column in graph.thresholds else _EXTREMES
+        for kind, pool in enumerate((steps, _EXTREMES, detector.train[:, column])):
             at = np.flatnonzero(changed[:, column] & (kinds[:, column] == kind))
-            rows[at, column] = draw.choice(pool, size=len(at))
-    rows[changed & (kinds == _MISSING)] = np.nan
-    return rows
+            matrix[at, column] = draw.choice(pool, size=len(at))
+    return matrix
+
+
+def _strange_values(
+    detector: Detector, table: Table, rows: Rows, draw: np.random.Generator
+) -> Matrix:
+    """Return the matrix of `rows` with values missing, at their largest, and of any level."""
+    encoder = Encoder(detector.preprocess)
+    numbers = read_numbers(table, rows, detector.preprocess)
+    dice = draw.random(numbers.shape)
+    numbers[dice < _MISSING] = np.nan
+    numbers[dice > 1 - _LARGEST] = FLOAT32_MAX
+    numbers[dice > 1 - _LARGEST / 2] = -FLOAT32_MAX
+    codes = read_codes(table, rows, encoder)
+    if codes is not None:
+        sizes = [column.missing + 1 for column in detector.preprocess.categorical]
+        anything = draw.integers(sizes, size=codes.shape)
+        codes = np.where(draw.random(codes.shape) < _ANY_LEVEL, anything, codes)
+    return encoder.encode(numbers, codes)
 
 
 def _beside(thresholds: Floats) -> Matrix:
@@ -73,9 +87,7 @@ def _beside(thresholds: Floats) -> Matrix:
     return around[np.isfinite(around)]
 
 
-def check_parity(
-    model: Model, graph: Graph, runner: GraphRunner, matrices: Sequence[Matrix]
-) -> float:
+def check_parity(model: Model, graph: Graph, matrix: Matrix, margins: Floats) -> float:
     """Return the largest difference between the model's score and the graph's.
 
     Parameters
@@ -84,26 +96,19 @@ def check_parity(
         The fitted model.
     graph
         Its export; its tolerance is the bound.
-    runner
-        The loaded graph.
-    matrices
+    matrix
         The rows to compare on.
+    margins
+        What the graph gave for them.
 
     Raises
     ------
     ParityError
         If a row differs by more, or the margins of a model that `HasMargin` are not the same bits.
     """
-    worst = 0.0
-    for matrix in matrices:
-        margins = runner.margins(matrix)
-        # scikit-learn looks for NaN by adding up the matrix, which overflows on hostile rows.
-        with np.errstate(over="ignore", invalid="ignore"):
-            if isinstance(model, HasMargin):
-                _check_margins(model.margin(matrix), margins)
-            own = model.score(matrix)
-        worst = max(worst, _check_scores(own, graph, margins))
-    return worst
+    if isinstance(model, HasMargin):
+        _check_margins(model.margin(matrix), margins)
+    return _check_scores(model.score(matrix), graph, margins)
 
 
 def _check_margins(own: Floats, margins: Floats) -> None:

@@ -7,6 +7,7 @@ to float32 once, at the end, so a model is fitted on exactly the matrix its grap
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TypeAlias
 
 import msgspec
@@ -22,10 +23,15 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Numeric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A numeric input; with a `median` (of train) it is imputed and gets an indicator column."""
+    """A numeric input: train's `median` stands for a missing value.
+
+    With `indicator` a column of its own says which values were missing. Inputs that were never
+    missing in train have none: no model could have learned what it means.
+    """
 
     name: str
-    median: float | None = None
+    median: float = 0.0
+    indicator: bool = False
 
 
 class Categorical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +59,9 @@ class IdentityScaler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
         return numbers
 
 
-class AffineScaler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="affine"):
+class AffineScaler(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True, tag="affine"
+):
     """Subtract `center` and divide by `scale`, column by column (standard, robust, minmax)."""
 
     center: tuple[float, ...]
@@ -61,9 +69,14 @@ class AffineScaler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
 
     def transform(self, numbers: Floats) -> Floats:
         """Return (numbers - center) / scale."""
-        shifted: Floats = numbers - np.asarray(self.center)
-        shifted /= np.asarray(self.scale)
+        center, scale = self._arrays
+        shifted: Floats = numbers - center
+        shifted /= scale
         return shifted
+
+    @cached_property  # made anew they would cost a single request as much as all the arithmetic
+    def _arrays(self) -> tuple[Floats, Floats]:
+        return np.asarray(self.center), np.asarray(self.scale)
 
 
 class QuantileScaler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="quantile"):
@@ -111,11 +124,10 @@ class PowerScaler(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
 def _yeo_johnson(values: Floats, power: float) -> Floats:
     bent = np.empty_like(values)
     positive = values >= 0
-    with np.errstate(over="ignore", invalid="ignore"):
-        up = np.log1p(values[positive])
-        bent[positive] = up if abs(power) < _EPSILON else np.expm1(power * up) / power
-        down, rest = np.log1p(-values[~positive]), 2.0 - power
-        bent[~positive] = -down if abs(rest) < _EPSILON else -np.expm1(rest * down) / rest
+    up = np.log1p(values[positive])
+    bent[positive] = up if abs(power) < _EPSILON else np.expm1(power * up) / power
+    down, rest = np.log1p(-values[~positive]), 2.0 - power
+    bent[~positive] = -down if abs(rest) < _EPSILON else -np.expm1(rest * down) / rest
     return bent
 
 
@@ -125,8 +137,8 @@ Scaler: TypeAlias = IdentityScaler | AffineScaler | QuantileScaler | PowerScaler
 class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything between the inputs and the matrix, in the matrix's column order.
 
-    The matrix holds the scaled numeric columns, then one missing-value indicator per imputed
-    column, then the one-hot columns of each categorical input.
+    The matrix holds the scaled numeric columns, then the missing-value indicators, then the one-hot
+    columns of each categorical input.
     """
 
     numeric: tuple[Numeric, ...]
@@ -137,7 +149,7 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def columns(self) -> tuple[str, ...]:
         """Names of the matrix's columns."""
         names = [column.name for column in self.numeric]
-        names += [f"{column.name}=missing" for column in self.numeric if column.median is not None]
+        names += [f"{column.name}=missing" for column in self.numeric if column.indicator]
         for column in self.categorical:
             names += [f"{column.name}={level}" for level in (*column.levels, "other", "missing")]
         return tuple(names)
@@ -148,9 +160,8 @@ class Encoder:
 
     def __init__(self, spec: Preprocess) -> None:
         self.spec = spec
-        imputed = [i for i, column in enumerate(spec.numeric) if column.median is not None]
-        self._imputed = np.asarray(imputed, dtype=np.intp)
-        self._medians = np.asarray([spec.numeric[i].median for i in imputed], dtype=np.float64)
+        self._medians = np.array([column.median for column in spec.numeric])
+        self._indicators = np.flatnonzero([column.indicator for column in spec.numeric])
         self._sizes = tuple(column.missing + 1 for column in spec.categorical)
         self._codes = tuple(
             {level: code for code, level in enumerate(column.levels)} for column in spec.categorical
@@ -165,16 +176,21 @@ class Encoder:
     def encode(self, numbers: Floats, codes: Codes | None = None) -> Matrix:
         """Return the matrix of `numbers` ([N, numeric], NaN = missing) and `codes`.
 
-        Values beyond float32 end at its largest finite value, so the graph never sees infinity.
+        The graph never sees NaN or infinity: what is missing becomes train's median, and values
+        beyond float32 end at its largest finite value.
         """
-        numbers, missing = self._impute(numbers)
-        scaled = self.spec.scaler.transform(numbers)
+        missing = np.isnan(numbers)
+        if np.count_nonzero(missing):
+            numbers = np.where(missing, self._medians, numbers)
+        with np.errstate(over="ignore"):
+            scaled = self.spec.scaler.transform(numbers)
         matrix = np.empty((len(numbers), self.width), dtype=np.float32)
         count = scaled.shape[1]
-        matrix[:, :count] = np.clip(scaled, -FLOAT32_MAX, FLOAT32_MAX)
-        if missing is not None:
-            matrix[:, count : count + missing.shape[1]] = missing
-            count += missing.shape[1]
+        matrix[:, :count] = np.maximum(np.minimum(scaled, FLOAT32_MAX), -FLOAT32_MAX)
+        if len(self._indicators):
+            flags = missing[:, self._indicators]
+            matrix[:, count : count + flags.shape[1]] = flags
+            count += flags.shape[1]
         if self._sizes:
             assert codes is not None, "a categorical input needs its codes"
             matrix[:, count:] = 0.0
@@ -183,12 +199,3 @@ class Encoder:
                 matrix[rows, count + codes[:, column]] = 1.0
                 count += size
         return matrix
-
-    def _impute(self, numbers: Floats) -> tuple[Floats, NDArray[np.bool_] | None]:
-        if not len(self._imputed):
-            return numbers, None
-        missing = np.isnan(numbers[:, self._imputed])
-        if missing.any():
-            numbers = numbers.copy()
-            numbers[:, self._imputed] = np.where(missing, self._medians, numbers[:, self._imputed])
-        return numbers, missing

@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from fraudlab.links import SigmoidCalibration
 from fraudlab.manifest import Field, Manifest, RiskLevel
 from fraudlab.preprocess import Codes, Encoder, Floats, Matrix
 
@@ -111,9 +112,12 @@ class Scorer:
 
     def scores(self, matrix: Matrix) -> Floats:
         """Return the calibrated scores in [0, 1], shape [N]."""
-        link = self.manifest.model.link
+        link, calibration = self.manifest.model.link, self.manifest.calibration
         margins = self.runner.margins(matrix)
-        return self.manifest.calibration.apply(link.linear(margins), link.score(margins))
+        linear = link.linear(margins)
+        if isinstance(calibration, SigmoidCalibration):
+            return calibration.apply(linear, linear)  # it reads no score: save its exponentials
+        return calibration.apply(linear, link.score(margins))
 
     def score_rows(self, rows: Sequence[Sequence[Value]]) -> Floats:
         """Return the calibrated scores of rows of values in the order of `fields`."""

@@ -12,7 +12,15 @@ from fraudlab.registry import register
 from fraudlab.threads import budget
 
 
-@register("model", "lgbm")
+def _consistent(*, subsample: float, subsample_freq: int, **_: object) -> None:
+    if subsample < 1 and subsample_freq == 0:
+        raise ConfigError(
+            f"model.params.subsample={subsample!r} has no effect while subsample_freq is 0;"
+            " set model.params.subsample_freq=1"
+        )
+
+
+@register("model", "lgbm", consistent=_consistent)
 def lgbm(
     *,
     boosting_type: Literal["gbdt", "dart"] = "gbdt",
@@ -69,11 +77,6 @@ def lgbm(
     random_state
         Seed of the draws.
     """
-    if subsample < 1 and subsample_freq == 0:
-        raise ConfigError(
-            f"model.params.subsample={subsample!r} has no effect while subsample_freq is 0;"
-            " set model.params.subsample_freq=1"
-        )
     from lightgbm import LGBMClassifier
 
     from fraudlab.graph.lgbm import export

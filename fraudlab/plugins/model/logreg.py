@@ -11,7 +11,15 @@ from fraudlab.estimators import Count, IterativeEstimator, Positive
 from fraudlab.registry import register
 
 
-@register("model", "logreg")
+def _consistent(*, l1_ratio: float, solver: str, **_: object) -> None:
+    if l1_ratio > 0 and solver != "saga":
+        raise ConfigError(
+            f"model.params.l1_ratio={l1_ratio!r} needs solver 'saga', got {solver!r};"
+            " set model.params.solver=saga or l1_ratio=0"
+        )
+
+
+@register("model", "logreg", consistent=_consistent)
 def logreg(
     *,
     C: Positive = 1.0,
@@ -43,11 +51,6 @@ def logreg(
     random_state
         Seed of saga's order of rows.
     """
-    if l1_ratio > 0 and solver != "saga":
-        raise ConfigError(
-            f"model.params.l1_ratio={l1_ratio!r} needs solver 'saga', got {solver!r};"
-            " set model.params.solver=saga or l1_ratio=0"
-        )
     from sklearn.linear_model import LogisticRegression
 
     from fraudlab.graph.dense import export_linear

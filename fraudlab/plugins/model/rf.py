@@ -12,7 +12,15 @@ from fraudlab.registry import register
 from fraudlab.threads import budget
 
 
-@register("model", "rf")
+def _consistent(*, bootstrap: bool, max_samples: float | None, **_: object) -> None:
+    if max_samples is not None and not bootstrap:
+        raise ConfigError(
+            f"model.params.max_samples={max_samples!r} needs bootstrap=true, got bootstrap=false;"
+            " set model.params.max_samples=null or bootstrap=true"
+        )
+
+
+@register("model", "rf", consistent=_consistent)
 def rf(
     *,
     n_estimators: Count = 100,
@@ -51,11 +59,6 @@ def rf(
     random_state
         Seed of the draws.
     """
-    if max_samples is not None and not bootstrap:
-        raise ConfigError(
-            f"model.params.max_samples={max_samples!r} needs bootstrap=true, got bootstrap=false;"
-            " set model.params.max_samples=null or bootstrap=true"
-        )
     from sklearn.ensemble import RandomForestClassifier
 
     from fraudlab.graph.forest import export_forest

@@ -12,7 +12,15 @@ from fraudlab.registry import register
 from fraudlab.threads import budget
 
 
-@register("model", "xgb")
+def _consistent(*, max_depth: int, tree_method: str, **_: object) -> None:
+    if tree_method == "exact" and max_depth == 0:
+        raise ConfigError(
+            "model.params.max_depth=0 (no limit) does not go with tree_method 'exact';"
+            " give max_depth, or use tree_method=hist"
+        )
+
+
+@register("model", "xgb", consistent=_consistent)
 def xgb(
     *,
     n_estimators: Count = 100,
@@ -67,11 +75,6 @@ def xgb(
     random_state
         Seed of the draws.
     """
-    if tree_method == "exact" and max_depth == 0:
-        raise ConfigError(
-            "model.params.max_depth=0 (no limit) does not go with tree_method 'exact';"
-            " give max_depth, or use tree_method=hist"
-        )
     from xgboost import XGBClassifier
 
     from fraudlab.graph.xgb import export

@@ -7,11 +7,13 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from pathlib import Path
+from typing import NoReturn, TypeVar, get_type_hints
 
 import msgspec
 
 from fraudlab.errors import FraudlabError, UserError
+from fraudlab.wording import nearest, type_text
 
 Arguments = TypeVar("Arguments", bound=msgspec.Struct)
 
@@ -36,24 +38,34 @@ def run_command(main: Callable[[list[str]], int], usage: Callable[[], str]) -> N
     0 done, 1 it failed, 2 asked wrongly, 130 interrupted. `-v` shows the traceback of an error.
     """
     arguments = sys.argv[1:]
-    if any(flag in arguments for flag in HELP):
-        print(usage().strip())  # noqa: T201
-        sys.exit(0)
-    verbose = any(flag in arguments for flag in VERBOSE)
+    if sys.stdout is None or sys.stderr is None:  # closed by the caller, as in `>&-`
+        sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+        sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     try:
+        if any(flag in arguments for flag in HELP):
+            print(usage().strip(), flush=True)  # noqa: T201
+            sys.exit(0)
         code = main([argument for argument in arguments if argument not in VERBOSE])
         sys.stdout.flush()
     except KeyboardInterrupt:
         _say("interrupted; what was finished is kept")
         code = INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone: nothing to report to
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:  # noqa: BLE001 (the edge is where every error ends)
-        if verbose:
+        if any(flag in arguments for flag in VERBOSE):
             traceback.print_exc()
         code = _report(error)
+    _drop_output_nobody_takes()
     sys.exit(code)
+
+
+def _drop_output_nobody_takes() -> None:
+    """Keep the interpreter from failing at exit over output that a full disk or pipe refuses."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: Exception) -> int:
@@ -61,7 +73,8 @@ def _report(error: Exception) -> int:
         _say(f"error: {error}")
         return error.exit_code
     if isinstance(error, OSError):
-        _say(f"error: {error.strerror or error}: {error.filename or ''}; nothing was half-written")
+        place = f": {error.filename}" if error.filename else ""
+        _say(f"error: {error.strerror or error}{place}; nothing was left half-written")
         return 1
     _say(
         f"error: {type(error).__name__}: {error} (this is a fault of fraudlab; add -v for the"
@@ -74,7 +87,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def parse_flags(arguments: list[str]) -> Flags:
+def parse_flags(arguments: Sequence[str]) -> Flags:
     """Return the flags and the overrides between them.
 
     Raises
@@ -83,20 +96,24 @@ def parse_flags(arguments: list[str]) -> Flags:
         If a flag does not exist, or lacks its value.
     """
     flags = Flags([])
-    rest = iter(arguments)
-    for argument in rest:
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
         name, _, value = argument.partition("=")
         if argument in {"-m", "--multirun"}:
             flags.multirun = True
-        elif name == "--cfg":
+        elif name in {"--cfg", "-c"}:
             flags.show_config = True
+            kind = rest.pop(0) if rest[:1] == ["job"] else value or "job"  # as Hydra spells it
+            if kind != "job":
+                raise UserError(f"--cfg prints the composed configuration, got {argument!r}")
         elif name in {"--config-dir", "-cd"}:
-            flags.config_dir = value or next(rest, None)
+            flags.config_dir = value or (rest.pop(0) if rest else None)
             if flags.config_dir is None:
                 raise UserError("--config-dir needs a folder")
         elif argument.startswith("-"):
             raise UserError(f"no flag {argument!r}; flags are -m, --cfg, --config-dir, -v, --help")
-        elif argument != "job":  # `--cfg job`, as Hydra spells it
+        else:
             flags.overrides.append(argument)
     return flags
 
@@ -107,23 +124,26 @@ def parse_arguments(arguments: Sequence[str], shape: type[Arguments]) -> Argumen
     Raises
     ------
     UserError
-        If an argument is no key=value, its key is unknown, or its value has the wrong type.
+        If an argument is no key=value, its key is unknown, missing or given twice, or its value has
+        the wrong type.
     """
-    from fraudlab.registry import nearest
-
-    known = [field.name for field in msgspec.structs.fields(shape)]
+    hints = get_type_hints(shape, include_extras=True)
     given: dict[str, str] = {}
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if not equals:
-            raise UserError(f"expected key=value, got {argument!r}; keys are {', '.join(known)}")
-        if key not in known:
-            raise UserError(f"no argument {key!r}{nearest(key, known)}")
+            raise UserError(f"expected key=value, got {argument!r}; keys are {', '.join(hints)}")
+        if key not in hints:
+            raise UserError(f"no argument {key!r}{nearest(key, hints)}")
+        if key in given:
+            raise UserError(f"{key} is given twice, {given[key]!r} and {value!r}: keep one")
         given[key] = value
+    for field in msgspec.structs.fields(shape):
+        if field.required and field.name not in given:
+            raise UserError(f"{field.name}=... is missing; --help says what it is")
     try:
         return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$.")
-        key = path.rstrip("`")
-        got = f", got {given[key]!r}" if key in given else ""
-        raise UserError(f"{key or 'arguments'}: {what}{got}") from error
+        key = str(error).rpartition("`$.")[2].rstrip("`")
+        kind = type_text(hints.get(key))
+        raise UserError(f"{key} must be {kind}, got {given.get(key)!r}") from error

@@ -1,36 +1,31 @@
-"""YAML and overrides to candidates: the only place that knows Hydra.
+"""Words of the command line to checked candidates.
 
-Hydra composes; nothing of it leaves this module. Every candidate of a sweep is composed and checked
-here, at launch, so a typo stops the whole command before any data is read, and a YAML edited later
-changes nothing.
+Every candidate of a sweep is composed and checked here, at launch, so a typo stops the whole
+command before any data is read, and a YAML edited later changes nothing.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from fraudlab import registry
+from fraudlab.composing import Composed, Yaml
 from fraudlab.config import GROUPS, Candidate, Config, parse
 from fraudlab.errors import ConfigError, NotApplicableError
+from fraudlab.folders import RECIPE, Folders
+from fraudlab.words import Setting, Word, read_word, read_words
 
-OTHER_GROUPS = ("tracking", "launcher", "experiment")
-_FULL_KEY = re.compile(r"full_key: (\S+)")
-_NOT_IN_STRUCT = re.compile(r"Key '([^']+)' is not in struct")
+MAX_CANDIDATES = 10_000
+_KEY = re.compile(r"[a-z_]+(\.\w+)+")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -47,20 +42,28 @@ def conf_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "conf"
 
 
+def outside_folders() -> Iterator[Path]:
+    """Yield the YAML folders of installed packages: the entry points of group `fraudlab.conf`."""
+    for point in entry_points(group="fraudlab.conf"):
+        spec = find_spec(point.value)
+        yield from map(Path, spec.submodule_search_locations or () if spec else ())
+
+
 class Composer:
-    """Compose candidates from fraudlab's YAML, and from a folder of the user's in front of it."""
+    """Compose candidates from fraudlab's own YAML, the user's folder, and outside packages'."""
 
     def __init__(self, config_dir: str | None = None) -> None:
         if config_dir is not None and not Path(config_dir).is_dir():
             raise ConfigError(f"--config-dir: there is no folder {config_dir!r}")
-        self.folders = [conf_folder()]
-        self._search: list[str] = []
-        if config_dir is not None:
-            self.folders.insert(0, Path(config_dir).absolute())
-            self._search = [f"hydra.searchpath=[file://{self.folders[0]}]"]
-        os.environ["HYDRA_FULL_ERROR"] = "1"
+        users = [Path(config_dir).absolute()] if config_dir is not None else []
+        self.folders = Folders([conf_folder(), *users, *outside_folders()])
+        self._yaml = Yaml(self.folders)
 
-    def plan(self, overrides: Sequence[str], *, multirun: bool = False) -> Plan:
+    def options(self, group: str) -> list[str]:
+        """Return the YAML stems of a group."""
+        return self.folders.options(group)
+
+    def plan(self, texts: Sequence[str], *, multirun: bool = False) -> Plan:
         """Return the checked candidates of a command line.
 
         Raises
@@ -70,236 +73,98 @@ class Composer:
         NotApplicableError
             If a single candidate pairs choices that exclude each other.
         """
-        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            parsed = self._parse(overrides)
-            swept = [override for override in parsed if override.is_sweep_override()]
-            fixed = [override for override in parsed if not override.is_sweep_override()]
-            recipe_sweeps = self._recipe_sweeps(fixed)
-            named = {override.key_or_group for override in parsed}
-            swept = [o for o in recipe_sweeps if o.key_or_group not in named] + swept
-            if swept and not (multirun or recipe_sweeps):
-                first = swept[0].input_line
-                raise ConfigError(f"{first!r} lists several values: add -m to sweep over them")
-            is_sweep = multirun or bool(swept)
-            candidates = [
-                self._candidate([o.input_line or "" for o in fixed], combination, is_sweep)
-                for combination in itertools.product(*(_values(override) for override in swept))
-            ]
+        words = read_words(texts, self.options)
+        recipes = words.pop(RECIPE).settings if RECIPE in words else (None,)
+        candidates: list[Candidate] = []
+        is_sweep = multirun or len(recipes) > 1
+        with self._yaml.opened():
+            for recipe in recipes:
+                said = self._with_recipe(words, recipe)
+                lists = [word for word in said.values() if word.is_list]
+                is_sweep = is_sweep or any(word.key not in words for word in lists)
+                if lists and not is_sweep:
+                    raise ConfigError(
+                        f"{lists[0].text!r} lists several values: add -m to sweep over them"
+                    )
+                candidates += self._candidates(list(said.values()), is_sweep=is_sweep)
         return Plan(tuple(candidates), is_sweep)
 
-    def composed_yaml(self, overrides: Sequence[str]) -> str:
-        """Return the composed configuration of one candidate as YAML."""
-        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            self._parse(overrides)
-            return OmegaConf.to_yaml(self._compose(list(overrides)), resolve=True)
+    def _with_recipe(self, words: Mapping[str, Word], recipe: Setting | None) -> dict[str, Word]:
+        """Return the words of a recipe's lists, then the user's own, which win."""
+        if recipe is None or recipe.value is None:
+            return dict(words)
+        fixed = [word.settings[0] for word in words.values() if not word.is_list]
+        chosen = {setting.key: setting.value for setting in fixed if setting.is_choice}
+        lists = self._yaml.compose({**chosen, RECIPE: recipe.value}).lists
+        listed = [self._listed(recipe, key, value) for key, value in lists.items()]
+        said = Word(RECIPE, (recipe,), recipe.text, is_list=False)
+        return {RECIPE: said, **{word.key: word for word in listed}, **words}
 
-    def options(self, group: str) -> list[str]:
-        """Return the YAML stems of a group."""
-        stems = {
-            str(file.relative_to(folder / group).with_suffix(""))
-            for folder in self.folders
-            for file in (folder / group).rglob("*.yaml")
-        }
-        return sorted(stems)
+    def _listed(self, recipe: Setting, key: str, value: Any) -> Word:
+        """Return what a recipe lists for a key: `a,b` as on the command line, or a YAML list."""
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        source = f"{RECIPE}/{recipe.value}.yaml"
+        return read_word(f"{key}={text}", self.options, source)
 
-    def _parse(self, overrides: Sequence[str]) -> list[Override]:
-        loader = GlobalHydra.instance().config_loader()
-        try:
-            parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
-        except HydraException as error:
-            first = str(error).strip().partition("\n")[0]
-            raise ConfigError(f"an override must read key=value: {first}") from error
-        for override in parsed:
-            self._check_name(override)
-        return parsed
-
-    def _check_name(self, override: Override) -> None:
-        """Refuse a first name that is neither a group nor a key, and an option with no YAML."""
-        known = self._names()
-        first = override.key_or_group.partition(".")[0]
-        if first not in known and not first.startswith("hydra"):
+    def _candidates(self, words: Sequence[Word], *, is_sweep: bool) -> Iterator[Candidate]:
+        count = math.prod(len(word.settings) for word in words)
+        if count > MAX_CANDIDATES:
             raise ConfigError(
-                f"no group or key {first!r} (from the command line, {override.input_line!r})"
-                f"{registry.nearest(first, known)}"
+                f"{count:,} candidates; at most {MAX_CANDIDATES:,} can be swept: shorten the lists"
             )
-        group = override.key_or_group
-        if group not in (*GROUPS, *OTHER_GROUPS) or override.is_delete():
-            return
-        options = self.options(group)
-        values = _values(override) if override.is_sweep_override() else [str(override.input_line)]
-        for value in values:
-            stem = value.partition("=")[2].strip("'\"")
-            if stem not in options and stem != "null":
-                raise ConfigError(
-                    f"no {group} option {stem!r} (from the command line, {override.input_line!r})"
-                    f"{registry.nearest(stem, options)}"
-                )
-
-    def _names(self) -> list[str]:
-        fields = [field.name for field in msgspec.structs.fields(Config)]
-        return sorted({*fields, *OTHER_GROUPS})
-
-    def _recipe_sweeps(self, fixed: Sequence[Override]) -> list[Override]:
-        """Return what a recipe sweeps over: its hydra.sweeper.params under hydra.mode MULTIRUN."""
-        if not any(override.key_or_group == "experiment" for override in fixed):
-            return []
-        composed = self._compose([o.input_line or "" for o in fixed], hydra=True)
-        mode = composed.hydra.mode
-        params = composed.hydra.sweeper.params
-        if mode is None or mode.name != "MULTIRUN" or not params:
-            return []
-        parsed = self._parse([f"{key}={value}" for key, value in params.items()])
-        return [override for override in parsed if override.is_sweep_override()]
+        listed = {word.key for word in words if word.is_list}
+        for settings in itertools.product(*(word.settings for word in words)):
+            choices = {each.key: each.value for each in settings if each.is_choice}
+            composed = self._yaml.compose_listed(choices, listed)
+            values = [each for each in settings if not each.is_choice]
+            yield self._candidate(composed, values, is_sweep=is_sweep)
 
     def _candidate(
-        self, fixed: Sequence[str], combination: Sequence[str], is_sweep: bool
+        self, composed: Composed, settings: Sequence[Setting], *, is_sweep: bool
     ) -> Candidate:
-        lines = [*fixed, *combination]
-        composed = self._compose(lines, hydra=True)
-        options = {
-            group: str(stem)
-            for group, stem in composed.hydra.runtime.choices.items()
-            if group in (*GROUPS, *OTHER_GROUPS) and stem is not None
-        }
-        plain: Any = OmegaConf.to_container(_without_hydra(composed), resolve=True)
-        where = _Where(self.folders, lines, options)
+        words = {setting.key: setting.origin for setting in settings}
         try:
-            config = checked(parse(plain))
+            config = checked(parse(composed.resolved(settings)))
         except ConfigError as error:
-            raise ConfigError(f"{error}{where.was_set(error.key)}", error.key) from error
+            origin = self.folders.origin(error.key or "", words, composed.chosen)
+            raise ConfigError(f"{error}{origin}", error.key) from error
         excluded = _exclusion(config)
         if excluded and not is_sweep:
             raise NotApplicableError(excluded)
-        return Candidate(config, options, _set_by_hand(self._parse(lines)), excluded)
-
-    def _compose(self, lines: Sequence[str], *, hydra: bool = False) -> DictConfig:
-        try:
-            return compose("config", [*self._search, *lines], return_hydra_config=hydra)
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-            raise self._explained(error, lines) from error
-
-    def _explained(self, error: Exception, lines: Sequence[str]) -> ConfigError:
-        texts = [str(link) for link in _chain(error)]
-        text = "\n".join(texts)
-        missing, full = _NOT_IN_STRUCT.search(text), _FULL_KEY.search(text)
-        if missing:
-            key = full[1] if full else missing[1]
-            known = self._siblings(key, lines)
-            where = _Where(self.folders, lines, {}).was_set(key)
-            return ConfigError(f"no key {key!r}{where}{registry.nearest(missing[1], known)}", key)
-        return ConfigError(" ".join(texts[0].split()))
-
-    def _siblings(self, key: str, lines: Sequence[str]) -> list[str]:
-        """Return the keys that stand where `key` was looked for."""
-        kept = [line for line in lines if not line.partition("=")[0].lstrip("+~").startswith(key)]
-        parent = key.rpartition(".")[0]
-        try:
-            composed = compose("config", [*self._search, *kept])
-        except (HydraException, OmegaConfBaseException):
-            return []
-        node = OmegaConf.select(composed, parent) if parent else composed
-        return [str(name) for name in node] if isinstance(node, DictConfig) else []
+        by_hand = {setting.key: setting.value for setting in settings}
+        return Candidate(config, composed.chosen, by_hand, excluded)
 
 
 def checked(config: Config) -> Config:
     """Return the config with every plugin's parameters converted, complete and within bounds.
 
-    All parts but the model (whose library takes seconds to import) are built once, so parameters
-    that contradict each other are found here too.
+    All parts but the model, whose library takes seconds to import, are built once, so that what
+    they refuse is found here too.
     """
     changed = {}
     for group in GROUPS:
         choice = config.choice(group)
-        params = msgspec.to_builtins(registry.check(group, choice), str_keys=False)
-        changed[group] = msgspec.structs.replace(choice, params=params)
-        if group != "model":
-            registry.build(group, choice)
+        try:
+            params = registry.check(group, choice)
+            if group != "model":
+                registry.build(group, choice)
+        except ConfigError as error:
+            named = _KEY.match(str(error))
+            key = named[0] if named else registry.dotted(group, "").rstrip(".")
+            raise ConfigError(str(error), error.key or key) from error
+        plain = msgspec.to_builtins(params, str_keys=False)
+        changed[group] = msgspec.structs.replace(choice, params=plain)
     return msgspec.structs.replace(config, **changed)
 
 
 def _exclusion(config: Config) -> str | None:
-    try:
-        registry.check_pairs(config)
-    except NotApplicableError as error:
-        return str(error)
+    """Return why two choices of the config exclude each other; None when they do not."""
+    for group in GROUPS:
+        name = config.choice(group).name
+        for other, excluded in registry.excludes(group, name).items():
+            if config.choice(other).name in excluded:
+                return (
+                    f"{group}={name} has no meaning with {other}={config.choice(other).name};"
+                    f" choose another {group} or {other}"
+                )
     return None
-
-
-class _Where:
-    """Where a dotted key was set: the command line, a recipe, an option's YAML or config.yaml."""
-
-    def __init__(
-        self, folders: Sequence[Path], lines: Sequence[str], options: Mapping[str, str]
-    ) -> None:
-        self._folders = folders
-        self._lines = lines
-        self._options = options
-
-    def was_set(self, key: str | None) -> str:
-        if not key:
-            return ""
-        for line in self._lines:
-            set_key = line.partition("=")[0].lstrip("+~")
-            if set_key == key or key.startswith(f"{set_key}.") or set_key.startswith(f"{key}."):
-                if set_key in self._options:  # the option's file is where the key itself stands
-                    continue
-                return f" (from the command line, {line!r})"
-        for file in self._files(key):
-            if re.search(
-                rf"^\s*{re.escape(key.rpartition('.')[2])}\s*:", file.read_text(), re.MULTILINE
-            ):
-                return f" (from {_shown(file)})"
-        return ""
-
-    def _files(self, key: str) -> Iterator[Path]:
-        group = key.partition(".")[0]
-        named = [("experiment", self._options.get("experiment")), (group, self._options.get(group))]
-        for folder in self._folders:
-            for owner, stem in named:
-                file = folder / owner / f"{stem}.yaml"
-                if stem is not None and file.is_file():
-                    yield file
-            if (folder / "config.yaml").is_file():
-                yield folder / "config.yaml"
-
-
-def _shown(file: Path) -> str:
-    return str(Path(*file.parts[-3:]))
-
-
-def _values(override: Override) -> list[str]:
-    """Return the single overrides that a listing one stands for."""
-    key = override.get_key_element()
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
-
-
-def _without_hydra(composed: DictConfig) -> DictConfig:
-    plain = composed.copy()
-    OmegaConf.set_struct(plain, value=False)
-    del plain["hydra"]
-    plain.pop("experiment", None)
-    return plain
-
-
-def _set_by_hand(parsed: Sequence[Override]) -> dict[str, Any]:
-    groups = (*GROUPS, *OTHER_GROUPS)
-    return {
-        override.key_or_group: msgspec.to_builtins(_plain(override.value()), str_keys=True)
-        for override in parsed
-        if override.key_or_group not in groups and not override.key_or_group.startswith("hydra")
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return value if isinstance(value, int | float | bool | None) else str(value)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        link = link.__cause__ or link.__context__

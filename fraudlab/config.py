@@ -6,15 +6,15 @@ later, so what was checked is what runs.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 
 from fraudlab.errors import ConfigError
+from fraudlab.wording import nearest, type_text, value_text
 
 GROUPS = (
     "data",
@@ -102,9 +102,20 @@ class Candidate(msgspec.Struct, frozen=True):
     not_applicable: str | None = None
 
 
-_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `([^`]+)`")
+_MISSING = re.compile(r"Object missing required field `([^`]+)`")
+_PATH = re.compile(r"`\$([\w.]*)")
 # What a result does not depend on: where it is mirrored, what launched it, how a sweep goes on.
 _OUTSIDE_THE_KEY = ("tracking", "launcher", "resume", "fail_fast", "keep", "selection")
+
+
+def to_plain(config: Config) -> dict[str, Any]:
+    """Return the composed, plain dict that `parse` makes the same `Config` of."""
+    plain: dict[str, Any] = msgspec.to_builtins(config, str_keys=True)
+    for group in FLAT_GROUPS:
+        choice = config.choice(group)
+        plain[group] = {"name": choice.name, **plain[group]["params"]}
+    return plain
 
 
 def parse(plain: Mapping[str, Any]) -> Config:
@@ -113,7 +124,7 @@ def parse(plain: Mapping[str, Any]) -> Config:
     Raises
     ------
     ConfigError
-        If a key does not exist or a value has the wrong type; the message ends in its path.
+        If a key does not exist or a value has the wrong type; it carries the dotted key.
     """
     shaped = dict(plain)
     for group in FLAT_GROUPS:
@@ -129,27 +140,29 @@ def parse(plain: Mapping[str, Any]) -> Config:
 
 def _explained(error: msgspec.ValidationError, plain: Mapping[str, Any]) -> ConfigError:
     """Return the error in the words of a configuration, with the dotted key it is about."""
-    what, _, path = str(error).partition(" - at `$")
-    path = path.strip("`.")
-    unknown = _UNKNOWN.match(what)
+    text = str(error)
+    place = _PATH.search(text)
+    path = place[1].strip(".") if place else ""
+    unknown, missing = _UNKNOWN.match(text), _MISSING.match(text)
     if unknown:
-        shape = Config if not path else Choice
-        known = [field.name for field in msgspec.structs.fields(shape)]
-        key = ".".join(part for part in (path, unknown[1]) if part)
-        close = difflib.get_close_matches(unknown[1], known, n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        return ConfigError(f"no key {key!r}{hint}; available: {', '.join(known)}", key)
+        key = f"{path}.{unknown[1]}".lstrip(".")
+        known = [field.name for field in msgspec.structs.fields(_hint(path))]
+        return ConfigError(f"no key {key!r}{nearest(unknown[1], known)}", key)
+    if missing:
+        key = f"{path}.{missing[1]}".lstrip(".")
+        return ConfigError(f"{key} is missing: give it a value", path or key)
     value: Any = plain
     for part in path.split("."):
         value = value.get(part) if isinstance(value, Mapping) else value
-    if not path:
-        return ConfigError(f"the configuration is incomplete: {what}")
-    return ConfigError(f"{path}: {expectation(what)}, got {value!r}", path)
+    return ConfigError(f"{path} must be {type_text(_hint(path))}, got {value_text(value)}", path)
 
 
-def expectation(what: str) -> str:
-    """Return msgspec's words without the type it got: the value itself follows."""
-    return what.partition(", got ")[0]
+def _hint(path: str) -> Any:
+    """Return the type that stands at a dotted path of the configuration."""
+    hint: Any = Config
+    for part in path.split(".") if path else ():
+        hint = get_type_hints(hint, include_extras=True)[part]
+    return hint
 
 
 def key_of(config: Config, *parts: str) -> str:

@@ -40,7 +40,8 @@ def main(arguments: list[str]) -> int:
     rows = leaderboard(read_sweep(wanted.sweep))
     if wanted.format == "json":
         content = msgspec.json.format(msgspec.json.encode(rows), indent=1)
-        sys.stdout.write(content.decode() + "\n")
+        sys.stdout.buffer.write(content + b"\n")  # UTF-8, whatever the locale is
+        sys.stdout.buffer.flush()
     elif wanted.format == "csv":
         _write_csv(rows)
     else:
@@ -56,12 +57,13 @@ def _write_csv(rows: Sequence[Row]) -> None:
     test = sorted({name for row in rows for name in row.metrics.test})
     writer = csv.writer(sys.stdout, lineterminator="\n")
     head = [f"validation_{name}" for name in validation] + [f"test_{name}" for name in test]
-    writer.writerow(["run", "status", *names, *head, "bundle"])
+    writer.writerow(["run", "status", "reused", *names, *head, "bundle"])
     for row in rows:
         cells = [row.metrics.validation.get(name) for name in validation]
         cells += [row.metrics.test.get(name) for name in test]
         values = [value_of(row, name) for name in names]
-        writer.writerow([row.run, row.status, *values, *cells, row.bundle])
+        reused = str(row.reused).lower()
+        writer.writerow([row.run, row.status, reused, *values, *cells, row.bundle])
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import msgspec
 
 from fraudlab.bundle import CHAMPION
@@ -33,13 +31,11 @@ class Promote(msgspec.Struct, forbid_unknown_fields=True):
 def main(arguments: list[str]) -> int:
     """Promote."""
     wanted = parse_arguments(arguments, Promote)
-    path = promote_run(wanted.run, _warn, wanted.alias)
+    from fraudlab.terminal import Progress
+
+    path = promote_run(wanted.run, Progress(), wanted.alias)
     print(f"bundles/{wanted.alias} -> {path.name}")  # noqa: T201
     return 0
-
-
-def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

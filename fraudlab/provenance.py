@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -67,6 +68,11 @@ def provenance(config: Config, data_fingerprint: str, mlflow_run_id: str | None)
     )
 
 
+def masked(value: Any) -> Any:
+    """Return a value without the user and password that an address may carry."""
+    return re.sub(r"//[^/@\s]*@", "//***@", value) if isinstance(value, str) else value
+
+
 def resume_key(config: Config, data_fingerprint: str) -> str:
     """Return the key of a result: resolved config, data, code, and outside plugins' versions."""
     return key_of(config, data_fingerprint, code_version(), *_plugin_versions())
@@ -107,18 +113,22 @@ def library_versions() -> dict[str, str]:
 
 @cache
 def git_state() -> tuple[str | None, bool | None]:
-    """Return the commit of the current folder and whether it has changes; None outside git."""
-    commit = _git("rev-parse", "HEAD")
-    if commit is None:
-        return None, None
-    status = _git("status", "--porcelain", "--untracked-files=no")
-    return commit, bool(status)
+    """Return a commit and whether the code has changes beyond it; None outside git.
+
+    It is the commit of fraudlab's own checkout; where fraudlab was installed from a wheel, that of
+    the current folder, which holds the experiment.
+    """
+    for folder in (Path(__file__).parent, Path.cwd()):
+        commit = _git(folder, "rev-parse", "HEAD")
+        if commit is not None:
+            return commit, bool(_git(folder, "status", "--porcelain", "--", "."))
+    return None, None
 
 
-def _git(*arguments: str) -> str | None:
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603 (fixed arguments)
-            ["git", *arguments],  # noqa: S607
+            ["git", "-C", str(folder), *arguments],  # noqa: S607
             capture_output=True,
             text=True,
             timeout=10,

@@ -30,29 +30,44 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def leaderboard(sweep: SweepRecord) -> list[Row]:
-    """Return the sweep's rows: finished ones by the selection's rule, then the others."""
-    rows = [_row(planned) for planned in sweep.candidates]
+    """Return the sweep's rows: finished ones by the selection's rule, then the others.
+
+    Equal ones stay in the order they were asked for. One that lacks a metric the rule reads (which
+    had one class only, say) comes last of the finished.
+    """
+    rows = [_row(planned, sweep.sweep) for planned in sweep.candidates]
     selection = registry.build("selection", sweep.candidates[0].config.selection)
-    done = [row for row in rows if row.status == "done"]
-    done.sort(key=lambda row: tuple(selection.rank_key(row.metrics.validation)), reverse=True)
+
+    def rank_key(row: Row) -> tuple[float, ...]:
+        try:
+            return tuple(selection.rank_key(row.metrics.validation))
+        except KeyError:
+            return ()
+
+    done = sorted((row for row in rows if row.status == "done"), key=rank_key, reverse=True)
     return done + [row for row in rows if row.status != "done"]
 
 
-def _row(planned: Planned) -> Row:
+def best_of(rows: Sequence[Row]) -> Row | None:
+    """Return the first of a leaderboard's rows that has a result."""
+    return rows[0] if rows and rows[0].status == "done" else None
+
+
+def _row(planned: Planned, sweep: str) -> Row:
     record = read_run(planned.run) or RunRecord(planned.run, "pending")
     if planned.not_applicable:
         record = RunRecord(planned.run, "not_applicable", error=planned.not_applicable)
     return Row(
         run=planned.run,
         status=record.status,
-        reused=planned.reused,
+        reused=record.status == "done" and record.sweep != sweep,
         choices=planned.config.choices,
         options=planned.options,
         overrides=planned.overrides,
         seconds=record.seconds,
         metrics=record.metrics,
         intervals=record.intervals,
-        bundle=record.bundle,
+        bundle=record.bundle if record.bundle_folder else None,
         error=record.error,
         log=record.log,
     )
@@ -87,6 +102,17 @@ def value_of(candidate: Named, name: str) -> str:
     return str(options[name] if name in options else overrides.get(name, ""))
 
 
+def short(name: str, names: Sequence[str]) -> str:
+    """Return the last part of a dotted key, unless another of `names` ends in it too."""
+    last = name.rpartition(".")[2]
+    return name if sum(other.rpartition(".")[2] == last for other in names) > 1 else last
+
+
 def label(candidate: Named, names: Sequence[str]) -> str:
-    """Return a candidate's name among its like, such as 'xgb · smote'."""
-    return " · ".join(value_of(candidate, name) for name in names)
+    """Return a candidate's name among its like, such as 'xgb · smote · max_depth=3'."""
+    return " · ".join(
+        value_of(candidate, name)
+        if name in candidate.options
+        else f"{short(name, names)}={value_of(candidate, name)}"
+        for name in names
+    )

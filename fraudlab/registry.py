@@ -7,11 +7,11 @@ without importing what the function would import.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -20,28 +20,31 @@ from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
-from fraudlab.config import FLAT_GROUPS, GROUPS, Choice, Config, expectation
-from fraudlab.errors import ConfigError, NotApplicableError, PluginError
+from fraudlab.config import FLAT_GROUPS, GROUPS, Choice
+from fraudlab.errors import ConfigError, PluginError
+from fraudlab.wording import nearest, type_text, value_text
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
-_registered: dict[tuple[str, str], Callable[..., Any]] = {}
-_excludes: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Where a plugin is and what it takes."""
+class Plugin:
+    """A registered function, and what can be said of it without calling it."""
 
-    group: str
-    name: str
-    summary: str
-    parameters: tuple[tuple[str, str, Any], ...]
-    file: str
-    package: str
+    factory: Callable[..., Any]
+    excludes: Mapping[str, Sequence[str]]
+    consistent: Callable[..., None] | None
+
+
+_registered: dict[tuple[str, str], Plugin] = {}
+_PARAMETER = re.compile(r"`(?:\$\.)?(\w+)[^`]*`$")
 
 
 def register(
-    group: str, name: str, excludes: Mapping[str, Sequence[str]] | None = None
+    group: str,
+    name: str,
+    excludes: Mapping[str, Sequence[str]] | None = None,
+    consistent: Callable[..., None] | None = None,
 ) -> Callable[[Factory], Factory]:
     """Mark a function as the plugin `name` of `group`.
 
@@ -51,6 +54,9 @@ def register(
         The config group, and the stem of the plugin's module and YAML.
     excludes
         By other group, the names it has no meaning with.
+    consistent
+        Takes the plugin's parameters and raises ConfigError when they contradict each other. It is
+        asked before any data is read, so it must import nothing heavy.
 
     Raises
     ------
@@ -62,13 +68,9 @@ def register(
 
     def mark(factory: Factory) -> Factory:
         known = _registered.get((group, name))
-        if known is not None and known.__module__ != factory.__module__:
-            raise PluginError(
-                f"{group} {name!r} is registered twice: by {known.__module__} and"
-                f" {factory.__module__}; rename one"
-            )
-        _registered[group, name] = factory
-        _excludes[group, name] = {other: tuple(of) for other, of in (excludes or {}).items()}
+        if known is not None and known.factory.__module__ != factory.__module__:
+            raise _twice(group, name, known.factory.__module__, factory.__module__)
+        _registered[group, name] = Plugin(factory, excludes or {}, consistent)
         return factory
 
     return mark
@@ -76,14 +78,30 @@ def register(
 
 def names(group: str) -> list[str]:
     """Return the names of a group's plugins, sorted, without importing any."""
+    return sorted({*_own(group), *_outside(group)})
+
+
+@cache
+def _own(group: str) -> frozenset[str]:
     package = Path(__file__).parent / "plugins" / group
-    own = [module.name for module in pkgutil.iter_modules([str(package)])]
-    return sorted({*own, *_outside(group)})
+    return frozenset(module.name for module in pkgutil.iter_modules([str(package)]))
 
 
 @cache
 def _outside(group: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"fraudlab.{group}")}
+    """Return the entry points of installed packages, by name; no name may be taken twice."""
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=f"fraudlab.{group}"):
+        other = found.setdefault(point.name, point)
+        if point.name in _own(group):
+            raise _twice(group, point.name, "fraudlab", point.value)
+        if other.value != point.value:
+            raise _twice(group, point.name, other.value, point.value)
+    return found
+
+
+def _twice(group: str, name: str, first: str, second: str) -> PluginError:
+    return PluginError(f"{group} {name!r} is registered twice: by {first} and {second}; rename one")
 
 
 def get(group: str, name: str) -> Callable[..., Any]:
@@ -96,9 +114,13 @@ def get(group: str, name: str) -> Callable[..., Any]:
     PluginError
         If the module cannot be imported.
     """
+    return _plugin(group, name).factory
+
+
+def _plugin(group: str, name: str) -> Plugin:
     known = names(group)
     if name not in known:
-        raise ConfigError(f"no {group} named {name!r}{nearest(name, known)}", f"{group}.name")
+        raise ConfigError(f"no {group} plugin {name!r}{nearest(name, known)}", f"{group}.name")
     if (group, name) not in _registered:
         _load(group, name)
     return _registered[group, name]
@@ -110,58 +132,102 @@ def _load(group: str, name: str) -> None:
     loaded: Any
     try:
         loaded = point.load() if point else importlib.import_module(module)
-    except ImportError as error:
-        raise PluginError(
-            f"{group} {name!r} cannot be loaded: {error}; install what it needs"
-            f" (pip install 'fraudlab[train]', or the plugin's own package)"
-        ) from error
+    except Exception as error:  # somebody else's code: it may fail in any way
+        raise _broken(group, name, error) from error
     if point and (group, name) not in _registered:
-        _registered[group, name] = loaded
+        _registered[group, name] = Plugin(loaded, {}, None)
     if (group, name) not in _registered:
         raise PluginError(f"{module} does not register {group} {name!r}: add @register to it")
+
+
+def excludes(group: str, name: str) -> Mapping[str, Sequence[str]]:
+    """Return, by other group, the names the plugin has no meaning with."""
+    return _plugin(group, name).excludes
+
+
+def package(group: str, name: str) -> str:
+    """Return the name of the installed package that a plugin comes with."""
+    point = _outside(group).get(name)
+    return point.dist.name if point and point.dist else "fraudlab"
+
+
+def _broken(group: str, name: str, error: Exception) -> PluginError:
+    needed = "fraudlab[train]" if name in _own(group) else package(group, name)
+    return PluginError(
+        f"{group} {name!r} cannot be loaded: {type(error).__name__}: {error}; install what it needs"
+        f" (pip install '{needed}'), or choose another {group}"
+    )
 
 
 @cache
 def parameters(group: str, name: str) -> type[msgspec.Struct]:
     """Return a Struct type with the plugin's parameters, their types, bounds and defaults."""
-    factory = get(group, name)
-    hints = get_type_hints(factory, include_extras=True)
     fields: list[Any] = []
-    for parameter in inspect.signature(factory).parameters.values():
-        kind = hints.get(parameter.name, Any)
-        if parameter.default is inspect.Parameter.empty:
-            fields.append((parameter.name, kind))
-        elif isinstance(parameter.default, list | dict):
-            default = parameter.default
-            fields.append((parameter.name, kind, msgspec.field(default_factory=default.copy)))
+    for parameter, hint in signature(group, name):
+        default = parameter.default
+        if default is inspect.Parameter.empty:
+            fields.append((parameter.name, hint))
+        elif isinstance(default, list | dict):
+            fields.append((parameter.name, hint, msgspec.field(default_factory=default.copy)))
         else:
-            fields.append((parameter.name, kind, parameter.default))
+            fields.append((parameter.name, hint, default))
     return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
 
 
+def signature(group: str, name: str) -> list[tuple[inspect.Parameter, Any]]:
+    """Return the plugin's parameters with their types, bounds included."""
+    factory = get(group, name)
+    taken = inspect.signature(factory).parameters.values()
+    if any(parameter.kind is not inspect.Parameter.KEYWORD_ONLY for parameter in taken):
+        raise PluginError(
+            f"{group} {name!r} ({factory.__module__}) must take keyword-only parameters by name:"
+            f" def {factory.__name__}(*, parameter: type = default)"
+        )
+    hints = get_type_hints(factory, include_extras=True)
+    return [(parameter, hints.get(parameter.name, Any)) for parameter in taken]
+
+
 def check(group: str, choice: Choice) -> dict[str, Any]:
-    """Return the choice's parameters, converted and within bounds.
+    """Return the choice's parameters, converted, within bounds and consistent.
 
     Raises
     ------
     ConfigError
-        If the name or a parameter does not exist, or a value has the wrong type or is out of
-        bounds. `where` says which key it is.
+        If the name or a parameter does not exist, a value has the wrong type or is out of bounds,
+        or the parameters contradict each other; it carries the dotted key.
     """
     shape = parameters(group, choice.name)
     known = [field.name for field in msgspec.structs.fields(shape)]
     for key in choice.params:
         if key not in known:
             raise ConfigError(
-                f"{group} {choice.name!r} has no parameter {key!r}{nearest(key, known)}",
+                f"{group} {choice.name!r} has no parameter {key!r}{nearest(str(key), known)}",
                 dotted(group, key),
             )
     try:
         built = msgspec.convert(dict(choice.params), shape, str_keys=True)
     except msgspec.ValidationError as error:
-        text, key = _explain(error, choice.params)
-        raise ConfigError(f"{group} {choice.name!r}: {text}", dotted(group, key)) from error
-    return {name: getattr(built, name) for name in known}
+        raise _explained(group, choice, error) from error
+    converted = {name: getattr(built, name) for name in known}
+    consistent = _plugin(group, choice.name).consistent
+    if consistent is not None:
+        consistent(**converted)
+    return converted
+
+
+def _explained(group: str, choice: Choice, error: msgspec.ValidationError) -> ConfigError:
+    """Return the error in the words of a configuration: the parameter, what it takes, the value."""
+    named = _PARAMETER.search(str(error))
+    key = named[1] if named else ""
+    hint = {each.name: hint for each, hint in signature(group, choice.name)}.get(key)
+    if hint is None:
+        return ConfigError(f"{group} {choice.name!r}: {error}", f"{group}.params")
+    name = dotted(group, key)
+    if key not in choice.params:
+        return ConfigError(f"{name} is missing: it must be {type_text(hint)}", name)
+    return ConfigError(
+        f"{name} must be {type_text(hint)}, got {value_text(choice.params[key])}", name
+    )
 
 
 def dotted(group: str, key: str) -> str:
@@ -169,54 +235,16 @@ def dotted(group: str, key: str) -> str:
     return f"{group}.{key}" if group in FLAT_GROUPS else f"{group}.params.{key}"
 
 
-def _explain(error: msgspec.ValidationError, params: Mapping[str, Any]) -> tuple[str, str]:
-    what, _, path = str(error).partition(" - at `$.")
-    key = path.rstrip("`").split(".")[0].split("[")[0]
-    if key in params:
-        return f"{key}: {expectation(what)}, got {params[key]!r}", key
-    return str(error), key
-
-
-def check_pairs(config: Config) -> None:
-    """Raise NotApplicableError when two choices exclude each other."""
-    for group in GROUPS:
-        name = config.choice(group).name
-        get(group, name)
-        for other, excluded in _excludes.get((group, name), {}).items():
-            if config.choice(other).name in excluded:
-                raise NotApplicableError(
-                    f"{group}={name} has no meaning with {other}={config.choice(other).name}"
-                )
-
-
 def build(group: str, choice: Choice) -> Any:
-    """Return the object the plugin makes of the choice's parameters."""
-    return get(group, choice.name)(**check(group, choice))
+    """Return the object the plugin makes of the choice's parameters.
 
-
-def find(group: str, name: str) -> Found:
-    """Return where the plugin is defined and what it takes."""
-    factory = get(group, name)
-    hints = get_type_hints(factory, include_extras=True)
-    taken = tuple(
-        (parameter.name, _type_text(hints.get(parameter.name, Any)), parameter.default)
-        for parameter in inspect.signature(factory).parameters.values()
-    )
-    point = _outside(group).get(name)
-    package = point.dist.name if point and point.dist else "fraudlab"
-    summary = (inspect.getdoc(factory) or "").partition("\n")[0]
-    file = inspect.getsourcefile(factory) or ""
-    line = inspect.getsourcelines(factory)[1]
-    return Found(group, name, summary, taken, f"{file}:{line}", package)
-
-
-def _type_text(hint: Any) -> str:
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return '; did you mean ...? available: ...' for an unknown name."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{hint}; available: {', '.join(known) or 'none'}"
+    Raises
+    ------
+    PluginError
+        If the library behind it cannot be imported.
+    """
+    params = check(group, choice)
+    try:
+        return get(group, choice.name)(**params)
+    except ImportError as error:
+        raise _broken(group, choice.name, error) from error

@@ -5,13 +5,17 @@ outputs/runs/<key>/table_report.json      what the table held
 outputs/runs/<key>/manifest.json          the manifest of its bundle
 outputs/runs/<key>/log.txt                the traceback of a failure
 outputs/sweeps/<id>/plan.json             the candidates, frozen at launch
+.../running                               locked by the live process at work; left by a killed one
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import fcntl
 import os
 import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,17 +24,18 @@ import msgspec
 from fraudlab.bundle import write_atomic
 from fraudlab.config import Config
 from fraudlab.errors import UserError
-from fraudlab.home import outputs
+from fraudlab.home import home, outputs
 from fraudlab.manifest import Intervals, Metrics
 
 Status = Literal["pending", "running", "done", "failed", "timeout", "killed", "not_applicable"]
 
 
 class RunRecord(msgspec.Struct, frozen=True):
-    """What is known of a run."""
+    """What is known of a run; `sweep` is the one that trained it."""
 
     run: str
     status: Status
+    sweep: str | None = None
     seconds: dict[str, float] = {}
     metrics: Metrics = Metrics()
     intervals: Intervals = Intervals()
@@ -41,6 +46,12 @@ class RunRecord(msgspec.Struct, frozen=True):
     mlflow_run_id: str | None = None
     finished: str | None = None
 
+    @property
+    def bundle_folder(self) -> Path | None:
+        """The folder of its bundle, or None when that was not kept."""
+        folder = None if self.bundle is None else home() / self.bundle
+        return folder if folder is not None and folder.is_dir() else None
+
 
 class Planned(msgspec.Struct, frozen=True):
     """A candidate of a sweep as it was composed at launch."""
@@ -49,7 +60,7 @@ class Planned(msgspec.Struct, frozen=True):
     config: Config
     options: dict[str, str]
     overrides: dict[str, Any]
-    reused: bool = False
+    data_fingerprint: str
     not_applicable: str | None = None
 
 
@@ -66,26 +77,109 @@ def run_folder(run: str) -> Path:
     return outputs() / "runs" / run
 
 
-def read_run(run: str) -> RunRecord | None:
-    """Return what is known of a run, or None if it never started."""
-    path = run_folder(run) / "result.json"
+def sweep_folder(sweep: str) -> Path:
+    """Return the folder of a sweep."""
+    return outputs() / "sweeps" / sweep
+
+
+def now() -> str:
+    """Return the time as records write it."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
+def running_mark(folder: Path) -> Path:
+    """Return the file that says somebody is at work in the folder of a run or sweep."""
+    return folder / "running"
+
+
+@contextlib.contextmanager
+def claimed(mark: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold `mark` while the block runs, after waiting for any other live process that holds it.
+
+    A process that dies lets go of the lock, but its mark stays: that is how it is known as killed.
+    """
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    handle = _locked(mark, waiting)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=RunRecord)
+        yield
+        mark.unlink()
+    finally:
+        os.close(handle)
+
+
+def _locked(mark: Path, waiting: Callable[[], None]) -> int:
+    while True:
+        handle = os.open(mark, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if not _try_lock(handle):
+                waiting()
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if _is_same_file(handle, mark):  # its last holder removed it while we were waiting
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_same_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
+        return False
+
+
+def is_claimed(mark: Path) -> bool:
+    """Whether a live process holds `mark`."""
+    try:
+        handle = os.open(mark, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try_lock(handle)
+    finally:
+        os.close(handle)
+
+
+def read_run(run: str) -> RunRecord | None:
+    """Return how a run stands now, or None if it never started."""
+    mark = running_mark(run_folder(run))
+    if is_claimed(mark):
+        return RunRecord(run, "running")
+    was_killed = mark.exists()
+    result = read_result(run)
+    if was_killed and (result is None or result.status != "done"):
+        return RunRecord(
+            run, "killed", error="its process was stopped; the same command trains it again"
+        )
+    return result
+
+
+def read_result(run: str) -> RunRecord | None:
+    """Return the last result of a run, or None if there is none."""
+    try:
+        content = (run_folder(run) / "result.json").read_bytes()
+        return msgspec.json.decode(content, type=RunRecord)
+    except (FileNotFoundError, msgspec.MsgspecError):  # of another version: as good as not there
         return None
-    except msgspec.MsgspecError:
-        return None  # written by another version: as good as not there
 
 
 def write_run(record: RunRecord) -> None:
-    """Write a run's record in one step."""
-    content = msgspec.json.format(msgspec.json.encode(record), indent=1)
-    write_atomic(run_folder(record.run) / "result.json", content)
+    """Write a run's result in one step."""
+    write_json(run_folder(record.run) / "result.json", record)
 
 
-def forget_run(run: str) -> None:
-    """Remove a run's record, so that it counts as never started."""
-    (run_folder(run) / "result.json").unlink(missing_ok=True)
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON in one step."""
+    write_atomic(path, msgspec.json.format(msgspec.json.encode(value), indent=1))
 
 
 def new_sweep_id() -> str:
@@ -94,10 +188,8 @@ def new_sweep_id() -> str:
 
 
 def write_sweep(record: SweepRecord) -> None:
-    """Write a sweep's plan in one step and make it the latest."""
-    content = msgspec.json.format(msgspec.json.encode(record), indent=1)
-    write_atomic(outputs() / "sweeps" / record.sweep / "plan.json", content)
-    write_atomic(outputs() / "sweeps" / "latest", record.sweep.encode())
+    """Write a sweep's plan in one step."""
+    write_json(sweep_folder(record.sweep) / "plan.json", record)
 
 
 def read_sweep(sweep: str) -> SweepRecord:
@@ -106,7 +198,7 @@ def read_sweep(sweep: str) -> SweepRecord:
     Raises
     ------
     UserError
-        If there is no such sweep.
+        If there is no such sweep, or another version wrote it.
     """
     folder = outputs() / "sweeps"
     known = sorted(path.parent.name for path in folder.glob("*/plan.json"))
@@ -115,8 +207,14 @@ def read_sweep(sweep: str) -> SweepRecord:
             f"no sweep in {os.path.relpath(folder)}: run python -m fraudlab.train first"
         )
     if sweep == "latest":
-        latest = folder / "latest"
-        sweep = latest.read_text() if latest.is_file() else known[-1]
+        sweep = known[-1]
     if sweep not in known:
         raise UserError(f"no sweep {sweep!r}; the last ones are {', '.join(known[-5:])}")
-    return msgspec.json.decode((folder / sweep / "plan.json").read_bytes(), type=SweepRecord)
+    try:
+        content = (folder / sweep / "plan.json").read_bytes()
+        return msgspec.json.decode(content, type=SweepRecord)
+    except msgspec.MsgspecError as error:
+        raise UserError(
+            f"the plan of sweep {sweep} cannot be read ({error}): another version of fraudlab"
+            " wrote it; name a later sweep, or train again"
+        ) from error

@@ -1,62 +1,46 @@
 """The driver: from checked candidates to results, one after the other, each on its own.
 
-It reads a table once per data and features, a split once per table, drops what is finished already,
-trains the rest, and keeps the best bundles. A candidate that fails costs nothing but itself.
+It drops what is finished already, trains the rest and keeps the best bundles. A candidate that
+fails costs nothing but itself; one that another sweep is training is waited for.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-import shutil
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from fraudlab import registry
-from fraudlab.bundle import CHAMPION, MANIFEST, encode_manifest, write_atomic, write_bundle
+from fraudlab.bundle import MANIFEST, encode_manifest, write_atomic, write_bundle
 from fraudlab.config import Candidate, Config
 from fraudlab.errors import UserError
 from fraudlab.experiment import RunResult, run_experiment
 from fraudlab.home import bundles, home
-from fraudlab.protocols import Split
-from fraudlab.provenance import provenance, resume_key
+from fraudlab.keeping import discard, keep_best
+from fraudlab.mirrored import Mirror
+from fraudlab.provenance import masked, provenance, resume_key
 from fraudlab.ranking import Row, leaderboard
 from fraudlab.runs import (
     Planned,
     RunRecord,
     SweepRecord,
-    forget_run,
+    claimed,
     new_sweep_id,
-    read_run,
+    now,
+    read_result,
     run_folder,
+    running_mark,
+    sweep_folder,
+    write_json,
     write_run,
     write_sweep,
 )
-from fraudlab.splitting import split_table
 from fraudlab.table import Table
+from fraudlab.tables import Tables
 
 KEY_LENGTH = 16
-
-
-class Mirror(Protocol):
-    """What a tracker must do; none of it may raise or lose a result."""
-
-    def start_sweep(self, sweep: SweepRecord) -> None:
-        """Open the parent of the runs that follow."""
-
-    def start_run(self, planned: Planned) -> str | None:
-        """Open a run and return its id, or None when nothing could be opened."""
-
-    def end_run(self, planned: Planned, record: RunRecord, folder: Path) -> None:
-        """Write a run's parameters, metrics and files, and close it."""
-
-    def end_sweep(self, best: Row | None) -> None:
-        """Mark the best run and close the parent."""
 
 
 class Watcher(Protocol):
@@ -72,107 +56,94 @@ class Watcher(Protocol):
         """Learn that a candidate has ended, one way or another."""
 
 
-@dataclass(slots=True)
-class Tables:
-    """The tables and splits of a sweep, each made once."""
-
-    watcher: Watcher
-    _tables: dict[bytes, Table] = field(default_factory=dict)
-    _splits: dict[bytes, Split] = field(default_factory=dict)
-
-    def table(self, config: Config) -> Table:
-        """Return the table of a config's data and features."""
-        key = msgspec.json.encode([config.data, config.features], order="sorted")
-        if key not in self._tables:
-            self.watcher.note(f"reading data={config.data.name}, features={config.features.name}")
-            self._tables[key] = read_table(config)
-        return self._tables[key]
-
-    def split(self, config: Config) -> Split:
-        """Return the split of a config's table."""
-        parts = [config.data, config.features, config.split]
-        key = msgspec.json.encode(parts, order="sorted")
-        if key not in self._splits:
-            splitter = registry.build("split", config.split)
-            self._splits[key] = split_table(self.table(config), splitter)
-        return self._splits[key]
-
-
-def read_table(config: Config) -> Table:
-    """Return the table of a config: raw rows, then features."""
-    raw = registry.build("data", config.data).read()
-    table: Table = registry.build("features", config.features).build(raw)
-    return table
-
-
 class Sweep:
     """One command's candidates on their way to results."""
 
     def __init__(self, candidates: Sequence[Candidate], watcher: Watcher) -> None:
         self.watcher = watcher
-        self.tables = Tables(watcher)
+        self.tables = Tables(watcher.note)
         self.config = candidates[0].config
         planned = _distinct(self._planned(candidate) for candidate in candidates)
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        self.record = SweepRecord(new_sweep_id(), now, planned)
+        self.record = SweepRecord(new_sweep_id(), now(), planned)
 
     def _planned(self, candidate: Candidate) -> Planned:
         config = candidate.config
         table = self.tables.table(config)
         if not candidate.not_applicable:
             self.tables.split(config)
-        run = resume_key(config, table.fingerprint)[:KEY_LENGTH]
         return Planned(
-            run=run,
-            config=config,
+            run=resume_key(config, table.fingerprint)[:KEY_LENGTH],
+            config=_without_secrets(config),
             options=candidate.options,
-            overrides=candidate.overrides,
-            reused=config.resume != "never" and _is_done(run),
+            overrides={name: masked(value) for name, value in candidate.overrides.items()},
+            data_fingerprint=table.fingerprint,
             not_applicable=candidate.not_applicable,
         )
 
     def run(self, mirror: Mirror) -> list[Row]:
         """Train what is not finished and return the leaderboard; Ctrl-C keeps what is done."""
-        write_sweep(self.record)
-        todo = [p for p in self.record.candidates if not (p.reused or p.not_applicable)]
-        if self.config.resume == "only":
-            todo = []
-        if not todo:
-            self.watcher.note("nothing to train: every candidate has a result already")
-            return leaderboard(self.record)
+        with claimed(running_mark(sweep_folder(self.record.sweep))):
+            write_sweep(self.record)
+            todo = self._todo()
+            if todo:
+                self._mirrored(todo, mirror)
+        return leaderboard(self.record)
+
+    def _todo(self) -> list[Planned]:
+        resume = self.config.resume
+        known = [p for p in self.record.candidates if p.not_applicable is None]
+        todo = [p for p in known if resume == "never" or not _is_done(p.run)]
+        if len(todo) < len(known):
+            self.watcher.note(
+                f"{len(known) - len(todo)} of {len(known)} finished before and not changed: reused"
+            )
+        if resume == "only" and todo:
+            self.watcher.note(f"resume=only: {len(todo)} without a result stay as they are")
+            return []
+        return todo
+
+    def _mirrored(self, todo: Sequence[Planned], mirror: Mirror) -> None:
         mirror.start_sweep(self.record)
         try:
             self._train(todo, mirror)
         finally:
             rows = leaderboard(self.record)
-            best = next((row for row in rows if row.status == "done"), None)
-            mirror.end_sweep(best)
-        self._keep_best(rows)
-        return leaderboard(self.record)
+            mirror.end_sweep(rows)
+            keep_best(rows, {planned.run for planned in todo}, self.config.keep)
 
     def _train(self, todo: Sequence[Planned], mirror: Mirror) -> None:
         for place, planned in enumerate(todo, 1):
             self.watcher.started(place, len(todo), planned)
-            record = self.train_one(planned, mirror)
+            record = self._train_one(planned, mirror)
             self.watcher.finished(place, len(todo), planned, record)
             if record.status != "done" and self.config.fail_fast:
                 self.watcher.note("fail_fast=true: the remaining candidates stay pending")
                 return
 
-    def train_one(self, planned: Planned, mirror: Mirror) -> RunRecord:
+    def _train_one(self, planned: Planned, mirror: Mirror) -> RunRecord:
         """Train a candidate; whatever happens to it ends up in its record."""
-        write_run(RunRecord(planned.run, "running"))
-        mlflow_run_id = mirror.start_run(planned)
-        try:
-            record = self._trained(planned, mlflow_run_id)
-        except KeyboardInterrupt:
-            forget_run(planned.run)
-            raise
-        except Exception as error:  # noqa: BLE001 (a candidate may fail in any way)
-            record = _failed(planned, error, mlflow_run_id)
-        write_run(record)
-        mirror.end_run(planned, record, run_folder(planned.run))
+        folder = run_folder(planned.run)
+        with claimed(running_mark(folder), self._say_waiting):
+            earlier = read_result(planned.run)
+            if earlier and self.config.resume == "auto" and _is_done(planned.run):
+                return earlier  # another sweep finished it while this one came to it
+            mlflow_run_id = mirror.start_run(planned)
+            try:
+                record = self._trained(planned, mlflow_run_id)
+            except KeyboardInterrupt:
+                stopped = RunRecord(planned.run, "killed", mlflow_run_id=mlflow_run_id)
+                mirror.end_run(planned, stopped, folder)
+                raise
+            except (Exception, SystemExit) as error:  # noqa: BLE001 (it may fail in any way)
+                record = self._failed(planned, error, mlflow_run_id)
+            write_run(record)
+            mirror.end_run(planned, record, folder)
+            if earlier and earlier.bundle and record.bundle not in {None, earlier.bundle}:
+                discard(home() / earlier.bundle)
         return record
+
+    def _say_waiting(self) -> None:
+        self.watcher.note("another sweep is training this candidate: waiting for it")
 
     def _trained(self, planned: Planned, mlflow_run_id: str | None) -> RunRecord:
         config = planned.config
@@ -185,58 +156,56 @@ class Sweep:
         self, planned: Planned, table: Table, result: RunResult, mlflow_run_id: str | None
     ) -> RunRecord:
         folder = run_folder(planned.run)
-        report = msgspec.json.format(msgspec.json.encode(table.report), indent=1)
-        write_atomic(folder / "table_report.json", report)
+        write_json(folder / "table_report.json", table.report)
         write_atomic(folder / MANIFEST, encode_manifest(result.bundle.manifest))
         path = write_bundle(result.bundle, bundles())
         return RunRecord(
             run=planned.run,
             status="done",
+            sweep=self.record.sweep,
             seconds=result.seconds,
             metrics=result.metrics,
             bundle=os.path.relpath(path, home()),
             parity=result.parity,
             mlflow_run_id=mlflow_run_id,
-            finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            finished=now(),
         )
 
-    def _keep_best(self, rows: Sequence[Row]) -> None:
-        """Remove the bundles this sweep wrote beyond its best; their manifests stay."""
-        fresh = {planned.run for planned in self.record.candidates if not planned.reused}
-        champion = (bundles() / CHAMPION).resolve()
-        for row in [row for row in rows if row.status == "done"][self.config.keep :]:
-            if row.run not in fresh or row.bundle is None:
-                continue
-            path = home() / row.bundle
-            if path.resolve() != champion:
-                record = read_run(row.run)
-                assert record is not None
-                write_run(msgspec.structs.replace(record, bundle=None))
-                shutil.rmtree(path, ignore_errors=True)
+    def _failed(
+        self, planned: Planned, error: BaseException, mlflow_run_id: str | None
+    ) -> RunRecord:
+        log = run_folder(planned.run) / "log.txt"
+        write_atomic(log, "".join(traceback.format_exception(error)).encode())
+        text = str(error).strip() or "no message"
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        return RunRecord(
+            run=planned.run,
+            status="failed",
+            sweep=self.record.sweep,
+            error=f"{kind}{text.splitlines()[-1]}",
+            log=os.path.relpath(log, home()),
+            mlflow_run_id=mlflow_run_id,
+            finished=now(),
+        )
 
 
 def _distinct(planned: Iterable[Planned]) -> tuple[Planned, ...]:
     """Return the candidates without repetitions: one row per candidate."""
-    return tuple({each.run: each for each in planned}.values())
+    first: dict[str, Planned] = {}
+    for each in planned:
+        first.setdefault(each.run, each)
+    return tuple(first.values())
+
+
+def _without_secrets(config: Config) -> Config:
+    """Return the config as it may be written down: bundles and plans travel, passwords must not."""
+    tracking = msgspec.structs.replace(config.tracking, uri=masked(config.tracking.uri))
+    return msgspec.structs.replace(config, tracking=tracking)
 
 
 def _is_done(run: str) -> bool:
-    record = read_run(run)
-    if record is None or record.status != "done":
+    """Whether a run needs no training: finished, and its bundle not removed by somebody else."""
+    result = read_result(run)
+    if result is None or result.status != "done":
         return False
-    return record.bundle is None or (home() / record.bundle).is_dir()
-
-
-def _failed(planned: Planned, error: Exception, mlflow_run_id: str | None) -> RunRecord:
-    log = run_folder(planned.run) / "log.txt"
-    write_atomic(log, "".join(traceback.format_exception(error)).encode())
-    text = str(error).strip() or "no message"
-    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-    return RunRecord(
-        run=planned.run,
-        status="failed",
-        error=f"{kind}{text.splitlines()[-1]}",
-        log=os.path.relpath(log, home()),
-        mlflow_run_id=mlflow_run_id,
-        finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    )
+    return result.bundle is None or result.bundle_folder is not None

@@ -1,4 +1,7 @@
-"""What a person sees in a terminal: how a sweep goes on, and the leaderboard."""
+"""What a person sees in a terminal: how a sweep goes on, and the leaderboard.
+
+Names and values come from users, so all text is plain: nothing in it is read as markup.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import sys
 import time
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from fraudlab.ranking import Row, differing, label, value_of
+from fraudlab.ranking import Row, differing, label, short, value_of
 from fraudlab.runs import Planned, RunRecord
 
 COLUMNS = (
@@ -21,15 +25,24 @@ COLUMNS = (
     ("recall", "recall"),
     ("alerts_per_day", "alerts/day"),
 )
-WIDTH = 110
+WIDTH = 110  # where there is no terminal
+LONG = 60  # seconds: from here on the time left is worth saying
+ON_TEST = "on test"
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
 class Progress:
-    """One line per candidate on standard error, started and finished, with the best so far."""
+    """One line per candidate on standard error, with the best so far and the time left."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = _console(stderr=True)
         self._start = time.monotonic()
+        self._first: float | None = None
         self._best: tuple[float, str] | None = None
         self._names: list[str] = ["model", "sampler"]
 
@@ -39,41 +52,53 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self._console.print(f"[dim]{self._clock()}[/dim] {text}")
+        self._print(Text(text))
 
     def warn(self, text: str) -> None:
         """Print a warning."""
-        self._console.print(Text(f"{self._clock()} warning: {text}", style="yellow"))
+        self._print(Text(f"warning: {text}", style="yellow"))
 
     def started(self, place: int, total: int, planned: Planned) -> None:
-        """Say what is being trained."""
+        """Say what is being trained, on a line that its end will take."""
+        self._first = self._first or time.monotonic()
         if self._console.is_terminal:
             name = label(planned, self._names)
-            self._console.print(f"[dim]{self._clock()}[/dim] {place}/{total} {name} …", end="\r")
+            self._print(Text(f"{place}/{total} {name} ..."), end="\r", crop=True)
 
     def finished(self, place: int, total: int, planned: Planned, record: RunRecord) -> None:
         """Say how it ended."""
         name = label(planned, self._names)
-        if record.status == "done":
-            value = record.metrics.validation["average_precision"]
+        if record.status != "done":
+            line = Text.assemble(
+                f"{place}/{total} {name}  ", (record.status, "red"), f"  {record.error}"
+            )
+        else:
+            value = record.metrics.validation.get("average_precision", 0.0)
             if self._best is None or value > self._best[0]:
                 self._best = (value, name)
-            took = sum(record.seconds.values())
-            text = f"validation AP {value:.4f} in {took:.1f} s · best so far {self._best[1]}"
-            mark = "[green]done[/green]"
-        else:
-            text, mark = f"{record.error}", f"[red]{record.status}[/red]"
-        self._console.print(f"[dim]{self._clock()}[/dim] {place}/{total} {name}  {mark}  ", end="")
-        self._console.print(Text(text))
+            best = "best so far" if self._best[1] == name else f"best: {self._best[1]}"
+            took = f"{sum(record.seconds.values()):.1f} s"
+            line = Text(f"{place}/{total} {name}  AP {value:.4f}, {took}; {best}")
+        self._print(line.append(self._left(place, total)))
 
-    def _clock(self) -> str:
+    def _left(self, place: int, total: int) -> str:
+        assert self._first is not None
+        seconds = (time.monotonic() - self._first) / place * (total - place)
+        return f"; about {seconds / 60:.0f} min left" if seconds >= LONG else ""
+
+    def _print(self, text: Text, *, end: str = "\n", crop: bool = False) -> None:
         minutes, seconds = divmod(int(time.monotonic() - self._start), 60)
-        return f"{minutes:02d}:{seconds:02d}"
+        line = Text.assemble((f"{minutes:02d}:{seconds:02d} ", "dim"), text)
+        if self._console.is_terminal:
+            if crop:
+                line.truncate(self._console.width - 1, overflow="ellipsis")
+            self._console.file.write("\x1b[2K")  # the line of a candidate that was being trained
+        self._console.print(line, end=end, soft_wrap=True)
 
 
 def print_leaderboard(rows: Sequence[Row], *, show_test: bool) -> None:
     """Print the ranked candidates, then those without a result."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    console = _console(stderr=False)
     names = differing(list(rows))
     done = [row for row in rows if row.status == "done"]
     if done:
@@ -83,24 +108,44 @@ def print_leaderboard(rows: Sequence[Row], *, show_test: bool) -> None:
         console.print(_failures(failures, names))
 
 
+def _table(title: str, caption: str | None = None) -> Grid:
+    return Grid(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption=caption,
+        caption_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+        pad_edge=False,
+    )
+
+
 def _grid(done: Sequence[Row], names: list[str], *, show_test: bool) -> Grid:
-    grid = Grid(title="Leaderboard, by validation", title_justify="left", header_style="bold")
+    rule = done[0].choices["selection"]
+    grid = _table(
+        f"Leaderboard: validation, ranked by {rule}",
+        f'"{ON_TEST}" is measured last and never ranks',
+    )
     grid.add_column("#", justify="right")
     for name in names:
-        grid.add_column(name)
+        grid.add_column(short(name, names), overflow="fold")
     for _, heading in COLUMNS:
-        grid.add_column(heading, justify="right")
+        grid.add_column(heading, justify="right", no_wrap=True)
     for place, row in enumerate(done, 1):
         style = "bold green" if place == 1 else ""
         values = [value_of(row, name) for name in names]
-        cells = [_number(row.metrics.validation.get(metric)) for metric, _ in COLUMNS]
-        grid.add_row(str(place), *values, *cells, style=style)
+        grid.add_row(str(place), *values, *_cells(row.metrics.validation), style=style)
         if show_test or place == 1:
-            cells = [_number(row.metrics.test.get(metric)) for metric, _ in COLUMNS]
-            grid.add_row(
-                "", *["test" if i == 0 else "" for i in range(len(names))], *cells, style="dim"
-            )
+            blank = [ON_TEST, *[""] * (len(names) - 1)]
+            grid.add_row("", *blank, *_cells(row.metrics.test), style="dim")
     return grid
+
+
+def _cells(metrics: dict[str, float]) -> list[str]:
+    return [_number(metrics.get(metric)) for metric, _ in COLUMNS]
 
 
 def _number(value: float | None) -> str:
@@ -110,13 +155,13 @@ def _number(value: float | None) -> str:
 
 
 def _failures(rows: Sequence[Row], names: list[str]) -> Grid:
-    grid = Grid(title="Without a result", title_justify="left", header_style="bold")
+    grid = _table("Without a result")
     for name in names:
-        grid.add_column(name)
-    grid.add_column("status")
+        grid.add_column(short(name, names), overflow="fold")
+    grid.add_column("status", no_wrap=True)
     grid.add_column("why", overflow="fold")
     grid.add_column("log", overflow="fold")
     for row in rows:
         values = [value_of(row, name) for name in names]
-        grid.add_row(*values, row.status, row.error or "", row.log or "")
+        grid.add_row(*values, row.status.replace("_", " "), row.error or "", row.log or "")
     return grid

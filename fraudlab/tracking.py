@@ -1,49 +1,56 @@
 """MLflow, the mirror of the results: the only module that imports it, and only when it is used.
 
-Nothing here may stop a run or lose a result: every failure becomes one warning, and the mirror
-stays closed for the rest of the sweep.
+Nothing here may stop a run, hold it up or lose a result: every failure becomes one warning, and the
+mirror stays closed for the rest of the sweep.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import logging
 import os
+import platform
+import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from fraudlab.config import GROUPS, Tracking
+from fraudlab import mirrored
+from fraudlab.config import Tracking
 from fraudlab.errors import ConfigError
 from fraudlab.home import home
-from fraudlab.provenance import git_state
-from fraudlab.ranking import Row
-from fraudlab.runs import Planned, RunRecord, SweepRecord
+from fraudlab.mirrored import Disabled
+from fraudlab.provenance import masked
+from fraudlab.ranking import Row, best_of
+from fraudlab.runs import (
+    Planned,
+    RunRecord,
+    SweepRecord,
+    claimed,
+    is_claimed,
+    running_mark,
+    sweep_folder,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-MAX_VALUE = 500
-STATUS = {"done": "FINISHED", "failed": "FAILED", "killed": "KILLED", "timeout": "FAILED"}
-
-
-class Disabled:
-    """No mirror."""
-
-    def start_sweep(self, sweep: SweepRecord) -> None:
-        """Do nothing."""
-
-    def start_run(self, planned: Planned) -> str | None:  # noqa: ARG002
-        """Return no id."""
-        return None
-
-    def end_run(self, planned: Planned, record: RunRecord, folder: Path) -> None:
-        """Do nothing."""
-
-    def end_sweep(self, best: Row | None) -> None:
-        """Do nothing."""
+SQLITE = "sqlite:///"
+SQLITE_WAIT = 3.0  # seconds for a lock; MLflow would wait 20, and retry a damaged file for minutes
+MAX_PARAMS = 100  # of one request
+STATUS = {"done": "FINISHED", "killed": "KILLED"}
+# An outage must not hold up a sweep: one retry, and no log lines between our own. A value that the
+# user set stays.
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 def tracking_uri(tracking: Tracking) -> str:
@@ -54,6 +61,9 @@ def tracking_uri(tracking: Tracking) -> str:
     ConfigError
         If a server was chosen and none is named.
     """
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    if tracking.name == "server" and given and tracking.uri == masked(given):
+        return given  # with the password, which is written down nowhere
     if tracking.uri:
         return tracking.uri
     if tracking.name == "server":
@@ -61,7 +71,7 @@ def tracking_uri(tracking: Tracking) -> str:
             "tracking=server needs its address: set MLFLOW_TRACKING_URI or tracking.uri",
             "tracking.uri",
         )
-    return f"sqlite:///{home() / 'mlflow.db'}"
+    return f"{SQLITE}{home() / 'mlflow.db'}"
 
 
 def mirror(tracking: Tracking, warn: Callable[[str], None]) -> Disabled | MlflowMirror:
@@ -72,7 +82,7 @@ def mirror(tracking: Tracking, warn: Callable[[str], None]) -> Disabled | Mlflow
 
 
 class MlflowMirror:
-    """A parent run per sweep, a child per candidate, each written in one batch."""
+    """A parent run per sweep, a child per candidate, each written in one go."""
 
     def __init__(self, uri: str, experiment: str, warn: Callable[[str], None]) -> None:
         self._uri = uri
@@ -80,6 +90,7 @@ class MlflowMirror:
         self._warn = warn
         self._client: MlflowClient | None = None
         self._experiment_id = ""
+        self._sweep = ""
         self._parent: str | None = None
 
     @contextlib.contextmanager
@@ -90,50 +101,16 @@ class MlflowMirror:
             self._client = None
             first = str(error).strip().partition("\n")[0] or type(error).__name__
             self._warn(
-                f"MLflow ({self._uri}) failed at {doing}: {first}; results are kept in files"
+                f"MLflow at {masked(self._uri)} failed at {doing}: {masked(first)};"
+                " everything else goes on"
             )
 
     def start_sweep(self, sweep: SweepRecord) -> None:
-        """Connect and open the parent run."""
+        """Connect, close what killed sweeps left open, and open the parent run."""
         with self._guarded("connecting"):
-            self._connect()
-            tags = {"mlflow.runName": sweep.sweep, "fraudlab.sweep": sweep.sweep} | _git_tags()
-            self._parent = self._open(tags)
-
-    def tag(self, run: str, name: str, value: str) -> None:
-        """Set one tag of a run."""
-        with self._guarded("tagging a run"):
-            self._connect()
-            assert self._client is not None
-            self._client.set_tag(run, name, value)
-
-    def _connect(self) -> None:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
-            os.environ.pop(name, None)  # they would make our runs somebody else's
-        import logging
-
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        from mlflow import MlflowClient
-
-        client = MlflowClient(tracking_uri=self._uri)
-        known = client.get_experiment_by_name(self._experiment)
-        if known is not None:
-            self._experiment_id = known.experiment_id
-        else:
-            place = None
-            if self._uri.startswith("sqlite:"):
-                place = (home() / "mlartifacts").as_uri()
-            self._experiment_id = client.create_experiment(self._experiment, place)
-        self._client = client
-
-    def _open(self, tags: dict[str, str]) -> str:
-        assert self._client is not None
-        run = self._client.create_run(
-            self._experiment_id, tags=tags, run_name=tags["mlflow.runName"]
-        )
-        found: str = run.info.run_id
-        return found
+            self._close_abandoned(self._connect())
+            self._sweep = sweep.sweep
+            self._parent = self._open(sweep.sweep, {})
 
     def start_run(self, planned: Planned) -> str | None:
         """Open a child run."""
@@ -143,11 +120,11 @@ class MlflowMirror:
         with self._guarded("opening a run"):
             name = " ".join(planned.options.get(group, "") for group in ("model", "sampler"))
             tags = {
-                "mlflow.runName": name,
                 "mlflow.parentRunId": self._parent,
                 "fraudlab.run": planned.run,
+                "fraudlab.data_fingerprint": planned.data_fingerprint,
             }
-            run = self._open(tags | _git_tags())
+            run = self._open(name, tags)
         return run  # noqa: RET504 (None when the guard swallowed a failure)
 
     def end_run(self, planned: Planned, record: RunRecord, folder: Path) -> None:
@@ -155,75 +132,119 @@ class MlflowMirror:
         if self._client is None or record.mlflow_run_id is None:
             return
         with self._guarded("writing a run"):
-            run = record.mlflow_run_id
-            self._log(run, _params(planned), _metrics(record), _tags(record))
-            plain = msgspec.to_builtins(planned.config, str_keys=True)
-            self._client.log_dict(run, plain, "config.yaml")
-            for name in ("table_report.json", "manifest.json", "log.txt"):
-                if (folder / name).is_file():
-                    self._client.log_artifact(run, str(folder / name))
-            self._client.set_terminated(run, STATUS.get(record.status, "FAILED"))
+            client, run = self._ready(), record.mlflow_run_id
+            self._log(
+                run,
+                mirrored.params_of(planned),
+                mirrored.metrics_of(record),
+                mirrored.tags_of(record),
+            )
+            client.log_dict(run, mirrored.plain(planned.config), "config.yaml")
+            for name in mirrored.files_of(record):
+                client.log_artifact(run, str(folder / name))
+            client.set_terminated(run, STATUS.get(record.status, "FAILED"))
+
+    def end_sweep(self, rows: Sequence[Row]) -> None:
+        """Write the leaderboard and the best child to the parent, and close it."""
+        if self._client is None or self._parent is None:
+            return
+        with self._guarded("closing the sweep"):
+            client, best = self._ready(), best_of(rows)
+            if best is not None:
+                self._log(self._parent, *mirrored.best_of_sweep(best))
+            client.log_dict(self._parent, mirrored.plain(rows), "leaderboard.json")
+            client.set_terminated(self._parent, mirrored.sweep_status(rows))
+
+    def move_alias(self, run: str, alias: str) -> None:
+        """Give a run the tag of an alias, and take it from the run that had it."""
+        with self._guarded("moving the alias"):
+            client, tag = self._connect(), f"fraudlab.alias.{alias}"
+            for other in client.search_runs([self._experiment_id], f"tags.`{tag}` = 'true'"):
+                if other.data.tags.get("fraudlab.home") == _here():
+                    client.delete_tag(other.info.run_id, tag)
+            client.set_tag(run, tag, "true")
+
+    def _connect(self) -> MlflowClient:
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
+        for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
+            os.environ.pop(name, None)  # they would make our runs somebody else's
+        for logger in ("alembic", "urllib3"):
+            logging.getLogger(logger).setLevel(logging.CRITICAL)
+        from mlflow import MlflowClient
+
+        local = self._uri.startswith(SQLITE)
+        self._check()
+        # Two processes that create the tables of one file at the same time destroy it.
+        with claimed(home() / ".mlflow.lock") if local else contextlib.nullcontext():
+            client = MlflowClient(tracking_uri=self._uri)
+            known = client.get_experiment_by_name(self._experiment)
+            if known is not None:
+                self._experiment_id = known.experiment_id
+            else:
+                place = (home() / "mlartifacts").as_uri() if local else None
+                self._experiment_id = client.create_experiment(self._experiment, place)
+        self._client = client
+        return client
+
+    def _check(self) -> None:
+        if self._uri.startswith(SQLITE):
+            _check_sqlite(Path(self._uri.removeprefix(SQLITE).partition("?")[0]))
+
+    def _ready(self) -> MlflowClient:
+        """Return the client, once its store is known to answer."""
+        assert self._client is not None
+        self._check()
+        return self._client
+
+    def _close_abandoned(self, client: MlflowClient) -> None:
+        """End the runs of this folder that a killed process left running."""
+        running = "attributes.status = 'RUNNING'"
+        for run in client.search_runs([self._experiment_id], running, max_results=1000):
+            ours = run.data.tags.get("fraudlab.home") == _here()
+            sweep = run.data.tags.get("fraudlab.sweep", "")
+            if ours and not is_claimed(running_mark(sweep_folder(sweep))):
+                client.set_terminated(run.info.run_id, "KILLED")
+
+    def _open(self, name: str, tags: dict[str, str]) -> str:
+        own = {"mlflow.runName": name, "fraudlab.sweep": self._sweep, "fraudlab.home": _here()}
+        run = self._ready().create_run(
+            self._experiment_id, tags=own | tags | mirrored.git_tags(), run_name=name
+        )
+        found: str = run.info.run_id
+        return found
 
     def _log(
         self, run: str, params: dict[str, str], metrics: dict[str, float], tags: dict[str, str]
     ) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        assert self._client is not None
-        now = int(time.time() * 1000)
-        self._client.log_batch(
+        client, at = self._ready(), int(time.time() * 1000)
+        client.log_batch(
             run,
-            metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
-            params=[Param(name, value) for name, value in params.items()][:100],
+            metrics=[Metric(name, value, at, 0) for name, value in metrics.items()],
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
-
-    def end_sweep(self, best: Row | None) -> None:
-        """Tag the parent with the best child and close it."""
-        if self._client is None or self._parent is None:
-            return
-        with self._guarded("closing the sweep"):
-            if best is not None:
-                self._client.set_tag(self._parent, "fraudlab.best_run", best.run)
-                metrics = {f"best_validation_{n}": v for n, v in best.metrics.validation.items()}
-                self._log(self._parent, dict(best.choices), metrics, {})
-            self._client.set_terminated(self._parent)
+        rest = iter([Param(name, value) for name, value in params.items()])
+        while batch := list(itertools.islice(rest, MAX_PARAMS)):
+            client.log_batch(run, params=batch)
 
 
-def _params(planned: Planned) -> dict[str, str]:
-    found = {"seed": str(planned.config.seed)}
-    for group in GROUPS:
-        choice = planned.config.choice(group)
-        found[group] = choice.name
-        if group in {"model", "sampler", "threshold_strategy"}:
-            found |= {f"{group}.{name}": str(value) for name, value in choice.params.items()}
-    return {name: value[:MAX_VALUE] for name, value in found.items()}
+def _here() -> str:
+    """Return whose runs these are: on a shared server other folders have theirs."""
+    return f"{platform.node()}:{home()}"
 
 
-def _metrics(record: RunRecord) -> dict[str, float]:
-    found = {f"validation_{name}": value for name, value in record.metrics.validation.items()}
-    found |= {f"test_{name}": value for name, value in record.metrics.test.items()}
-    return found | {f"seconds_{name}": value for name, value in record.seconds.items()}
+def _check_sqlite(path: Path) -> None:
+    """Raise at once for what MLflow retries for minutes: a locked, damaged or read-only file."""
+    with contextlib.closing(sqlite3.connect(path, SQLITE_WAIT, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("SELECT count(*) FROM sqlite_master")
+        database.execute("ROLLBACK")
 
 
-def _tags(record: RunRecord) -> dict[str, str]:
-    tags: dict[str, str] = {"fraudlab.status": record.status}
-    if record.bundle:
-        tags["fraudlab.bundle"] = record.bundle
-    if record.error:
-        tags["fraudlab.error"] = record.error[:MAX_VALUE]
-    return tags
-
-
-def _git_tags() -> dict[str, str]:
-    commit, dirty = git_state()
-    if commit is None:
-        return {}
-    return {"mlflow.source.git.commit": commit, "fraudlab.dirty": str(dirty).lower()}
-
-
-def tag_alias(tracking: Tracking, run: str, alias: str, warn: Callable[[str], None]) -> None:
-    """Tag the MLflow run of a promoted bundle."""
-    mirrored = mirror(tracking, warn)
-    if isinstance(mirrored, MlflowMirror):
-        mirrored.tag(run, "fraudlab.alias", alias)
+def move_alias(tracking: Tracking, run: str, alias: str, warn: Callable[[str], None]) -> None:
+    """Tag the MLflow run of a promoted bundle, in the store that its own config names."""
+    told = mirror(tracking, warn)
+    if isinstance(told, MlflowMirror):
+        told.move_alias(run, alias)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from fraudlab.command import parse_flags, run_command
-from fraudlab.composition import OTHER_GROUPS, Composer, Plan
-from fraudlab.config import GROUPS
+from fraudlab.composition import Composer, Plan
+from fraudlab.config import to_plain
+from fraudlab.words import ALL_GROUPS
 
 if TYPE_CHECKING:
     from fraudlab.ranking import Row
@@ -34,7 +38,7 @@ Keys: seed=42  resume=auto|never|only  fail_fast=false  keep=5, and every parame
 Flags:
   -m, --multirun       sweep over the lists
   --cfg                print the composed configuration and stop
-  --config-dir FOLDER  look for YAML there first
+  --config-dir FOLDER  look for YAML there as well
   -v, --verbose        show the traceback of an error
   -h, --help           this text
 
@@ -46,26 +50,25 @@ Exit codes: 0 done, 1 a candidate failed, 2 asked wrongly, 130 interrupted.
 def usage() -> str:
     """Return the help, with the options that exist."""
     composer = Composer()
-    lines = [
-        f"  {group:<19}{', '.join(composer.options(group))}" for group in (*GROUPS, *OTHER_GROUPS)
-    ]
+    lines = [f"  {group:<19}{', '.join(composer.options(group))}" for group in ALL_GROUPS]
     return USAGE.format(groups="\n".join(lines))
 
 
 def main(arguments: list[str]) -> int:
     """Compose, check, train, rank, promote the first champion."""
     flags = parse_flags(arguments)
-    composer = Composer(flags.config_dir)
+    plan = Composer(flags.config_dir).plan(flags.overrides, multirun=flags.multirun)
     if flags.show_config:
-        print(composer.composed_yaml(flags.overrides), end="")  # noqa: T201
+        plain = [to_plain(candidate.config) for candidate in plan.candidates]
+        print(yaml.safe_dump_all(plain, sort_keys=False), end="")  # noqa: T201
         return 0
-    plan = composer.plan(flags.overrides, multirun=flags.multirun)
     rows = train(plan)
     return 0 if all(row.status in {"done", "not_applicable"} for row in rows) else 1
 
 
 def train(plan: Plan) -> list[Row]:
     """Run a plan and show its leaderboard."""
+    from fraudlab.ranking import leaderboard
     from fraudlab.sweep import Sweep
     from fraudlab.terminal import Progress, print_leaderboard
     from fraudlab.tracking import mirror
@@ -73,26 +76,35 @@ def train(plan: Plan) -> list[Row]:
     progress = Progress()
     sweep = Sweep(plan.candidates, progress)
     progress.names(sweep.record.candidates)
-    rows = sweep.run(mirror(sweep.config.tracking, progress.warn))
-    print_leaderboard(rows, show_test=False)
-    _say_best(rows, progress)
+    try:
+        rows = sweep.run(mirror(sweep.config.tracking, progress.warn))
+    except KeyboardInterrupt:
+        print_leaderboard(leaderboard(sweep.record), show_test=False)
+        progress.note("the same command goes on where this one stopped")
+        raise
+    try:
+        print_leaderboard(rows, show_test=False)
+    finally:  # a reader of our output that has gone must not keep the champion from its place
+        _say_best(rows, progress)
     return rows
 
 
 def _say_best(rows: list[Row], progress: Progress) -> None:
     from fraudlab.promotion import champion, promote_run
+    from fraudlab.ranking import best_of
 
-    best = rows[0] if rows and rows[0].status == "done" else None
-    if best is None or best.bundle is None:
+    best = best_of(rows)
+    if best is None:
         return
     if champion() is None:
-        promote_run(best.run, progress.warn)
-        progress.note(f"bundles/champion is now {best.bundle}; serve it with: make serve")
+        path = promote_run(best.run, progress)
+        progress.note(f"bundles/champion is now {path.name}")
+        progress.note("serve it with: python -m serve  (in a checkout: make serve)")
+    elif best.bundle is not None and Path(best.bundle).name == champion():
+        progress.note(f"the best, run {best.run}, is the champion already")
     else:
-        progress.note(
-            f"best bundle: {best.bundle}; make it the champion with:"
-            f" python -m fraudlab.promote run={best.run}"
-        )
+        progress.note(f"best: run {best.run}, bundle {best.bundle or '(not kept)'}")
+        progress.note(f"make it the champion with: python -m fraudlab.promote run={best.run}")
 
 
 if __name__ == "__main__":

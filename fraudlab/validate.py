@@ -14,6 +14,9 @@ check the table and its split. Nothing is trained and nothing is written.
 
   python -m fraudlab.validate experiment=handbook_baseline
   python -m fraudlab.validate data=table data.path=my.csv data.label=is_fraud
+
+Flags are those of fraudlab.train: -m, --config-dir FOLDER, -v. Exit codes: 0 all is right, 2 it is
+not, and the message says what is allowed.
 """
 
 GENERATED = ("simulated", "toy")
@@ -35,14 +38,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _check_tables(candidates: list[Candidate]) -> None:
-    from fraudlab.sweep import Tables
+    from fraudlab.tables import Tables
     from fraudlab.terminal import Progress
 
-    tables = Tables(Progress())
+    tables = Tables(Progress().note)
+    told: dict[str, None] = {}
     for candidate in candidates:
         tables.split(candidate.config)
         report = tables.table(candidate.config).report
-    print(f"{report.source}: {report.rows:,} rows, {report.frauds:,} frauds; the split fits")  # noqa: T201
+        text = f"{report.source}: {report.rows:,} rows, {report.frauds:,} frauds; the split fits"
+        told[text] = None  # once, however many candidates share it
+    print("\n".join(told))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import importlib
 import os
+import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,8 +88,12 @@ class Done:
     err: str
 
 
+Run = Callable[..., Done]
+Start = Callable[..., subprocess.Popen[str]]
+
+
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs `python -m fraudlab.NAME ARGUMENTS` in this process."""
 
     def run_module(name: str, *arguments: str) -> Done:
@@ -116,3 +121,62 @@ def run_process(*arguments: str, cwd: Path, **variables: str) -> Done:
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def start(home: Path) -> Iterator[Start]:
+    """Return a function that starts `python -m fraudlab.train`; what still runs is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fraudlab.train", *arguments],
+            cwd=home,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def small_table(home: Path) -> list[str]:
+    """Write a table of 600 rows that a model can learn; return the overrides that train on it."""
+    draw = random.Random(0)
+    lines = ["amount,hour,kind,is_fraud"]
+    for _ in range(600):
+        fraud = draw.random() < 0.2
+        amount = draw.gauss(80 if fraud else 50, 20)
+        kind = draw.choice("ab" if fraud else "abc")
+        lines.append(f"{abs(amount):.2f},{draw.randrange(24)},{kind},{int(fraud)}")
+    path = home / "table.csv"
+    path.write_text("\n".join(lines) + "\n")
+    columns = ("data.label=is_fraud", "data.amount=amount")
+    return ["data=table", f"data.path={path}", *columns, "tracking=disabled"]
+
+
+@pytest.fixture
+def tracked(small_table: list[str]) -> list[str]:
+    """Return the overrides of `small_table` with tracking left on."""
+    return [override for override in small_table if not override.startswith("tracking")]
+
+
+@pytest.fixture
+def database(home: Path, make_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """Return the home's mlflow.db with its tables made: MLflow takes seconds for them."""
+
+    def fill(folder: Path) -> None:
+        program = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+        address = f"sqlite:///{folder / 'mlflow.db'}"
+        subprocess.run([sys.executable, "-c", program, address], check=True, capture_output=True)
+
+    path = home / "mlflow.db"
+    path.write_bytes((make_once("mlflow", fill) / "mlflow.db").read_bytes())
+    return path

@@ -1,0 +1,116 @@
+"""What a mirror of the results must do, and what it is told, as plain dicts.
+
+How MLflow is told is the business of `tracking`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from fraudlab.bundle import MANIFEST
+from fraudlab.config import GROUPS
+from fraudlab.provenance import git_state
+from fraudlab.ranking import Row
+from fraudlab.runs import Planned, RunRecord, SweepRecord
+
+MAX_VALUE = 500
+
+
+class Mirror(Protocol):
+    """What a tracker must do; none of it may raise or lose a result."""
+
+    def start_sweep(self, sweep: SweepRecord) -> None:
+        """Open the parent of the runs that follow."""
+
+    def start_run(self, planned: Planned) -> str | None:
+        """Open a run and return its id, or None when nothing could be opened."""
+
+    def end_run(self, planned: Planned, record: RunRecord, folder: Path) -> None:
+        """Write a run's parameters, metrics and files, and close it."""
+
+    def end_sweep(self, rows: Sequence[Row]) -> None:
+        """Mark the best run and close the parent."""
+
+
+class Disabled:
+    """No mirror."""
+
+    def start_sweep(self, sweep: SweepRecord) -> None:
+        """Do nothing."""
+
+    def start_run(self, planned: Planned) -> str | None:  # noqa: ARG002
+        """Return no id."""
+        return None
+
+    def end_run(self, planned: Planned, record: RunRecord, folder: Path) -> None:
+        """Do nothing."""
+
+    def end_sweep(self, rows: Sequence[Row]) -> None:
+        """Do nothing."""
+
+
+def params_of(planned: Planned) -> dict[str, str]:
+    """Return the seed, the choice in every group, and every parameter of every choice."""
+    found = {"seed": str(planned.config.seed)}
+    for group in GROUPS:
+        choice = planned.config.choice(group)
+        found[group] = choice.name
+        found |= {f"{group}.{name}": str(value) for name, value in choice.params.items()}
+    return {name: value[:MAX_VALUE] for name, value in found.items()}
+
+
+def metrics_of(record: RunRecord) -> dict[str, float]:
+    """Return the finite metrics, prefixed by the part of the split, and the seconds."""
+    found = {f"validation_{name}": value for name, value in record.metrics.validation.items()}
+    found |= {f"test_{name}": value for name, value in record.metrics.test.items()}
+    found |= {f"seconds_{name}": value for name, value in record.seconds.items()}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+def tags_of(record: RunRecord) -> dict[str, str]:
+    """Return how the run ended, and where its bundle is."""
+    tags: dict[str, str] = {"fraudlab.status": record.status}
+    if record.bundle:
+        tags["fraudlab.bundle"] = record.bundle
+    if record.error:
+        tags["fraudlab.error"] = record.error[:MAX_VALUE]
+    return tags
+
+
+def files_of(record: RunRecord) -> tuple[str, ...]:
+    """Return the files of the run's folder that belong to how it ended."""
+    if record.status == "done":
+        return ("table_report.json", MANIFEST)
+    return ("log.txt",) if record.log else ()
+
+
+def git_tags() -> dict[str, str]:
+    """Return the commit, where MLflow's page looks for it, and whether the code went beyond it."""
+    commit, dirty = git_state()
+    if commit is None:
+        return {}
+    return {"mlflow.source.git.commit": commit, "fraudlab.dirty": str(dirty).lower()}
+
+
+def best_of_sweep(best: Row) -> tuple[dict[str, str], dict[str, float], dict[str, str]]:
+    """Return the parameters, metrics and tags of a sweep's parent run."""
+    metrics = {f"best_validation_{name}": v for name, v in best.metrics.validation.items()}
+    return best.choices, metrics, {"fraudlab.best_run": best.run}
+
+
+def sweep_status(rows: Sequence[Row]) -> str:
+    """Return MLflow's word for how a sweep ended."""
+    statuses = {row.status for row in rows}
+    if statuses & {"failed", "timeout"}:
+        return "FAILED"
+    return "KILLED" if statuses & {"pending", "killed"} else "FINISHED"
+
+
+def plain(value: Any) -> Any:
+    """Return dicts, lists and numbers only, as JSON and YAML know them."""
+    return msgspec.json.decode(msgspec.json.encode(value))

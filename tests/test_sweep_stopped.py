@@ -1,0 +1,87 @@
+"""Stopped, doubled and starved sweeps: nothing is lost, nothing is half-written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Run, Start
+from tests.sweeps import board, results, visible_bundles, wait_until
+
+SLOW = ("model=rf", "model.params.n_estimators=2,1200", "-m")  # the first is done in an instant
+
+
+def second_is_training(home: Path) -> Callable[[], bool]:
+    def ready() -> bool:
+        marks = {p.parent.name for p in home.glob("outputs/runs/*/running")}
+        return len(results(home)) == 1 and bool(marks - set(results(home)))
+
+    return ready
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_sweep_keeps_what_is_done_and_goes_on_from_there(
+    how: signal.Signals, home: Path, run: Run, start: Start, small_table: list[str]
+) -> None:
+    process = start(*small_table, *SLOW)
+    wait_until(second_is_training(home), process)
+    first = results(home)
+    assert [row["status"] for row in board(run)] == ["done", "running"]
+    process.send_signal(how)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    assert [row["status"] for row in board(run)] == ["done", "killed"]
+    assert len(visible_bundles(home)) == 1
+    if how == signal.SIGINT:
+        assert "killed" in out
+        assert "goes on where this one stopped" in err
+        assert "Traceback" not in err
+    done = run("train", *small_table, *SLOW)
+    assert done.code == 0, done.err
+    assert {row["status"] for row in board(run)} == {"done"}
+    assert sorted(row["reused"] for row in board(run)) == [False, True]
+    assert first.items() <= results(home).items()
+
+
+def test_two_sweeps_at_once_share_the_work(
+    home: Path, run: Run, start: Start, small_table: list[str]
+) -> None:
+    command = (*small_table, "model=rf", "model.params.n_estimators=200,300", "-m")
+    both = [start(*command), start(*command)]
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert out.count("0.") > 10
+    sweeps = [path.name for path in (home / "outputs" / "sweeps").iterdir()]
+    assert len(sweeps) == 2
+    boards = [board(run, f"sweep={sweep}") for sweep in sweeps]
+    assert [row["run"] for row in boards[0]] == [row["run"] for row in boards[1]]
+    assert {row["status"] for rows in boards for row in rows} == {"done"}
+    assert len(visible_bundles(home)) == 2  # no candidate was trained twice
+    for row in boards[0]:
+        assert run("promote", f"run={row['run']}").code == 0
+
+
+def test_a_full_disk_leaves_nothing_half_written(home: Path, small_table: list[str]) -> None:
+    limited = (
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        "sys.argv[0] = 'train'; runpy.run_module('fraudlab.train', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *small_table, "model=logreg"],
+        cwd=home,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert list((home / "bundles").glob("*")) == []
+    assert list(home.rglob("*.tmp")) == []

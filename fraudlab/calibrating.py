@@ -51,14 +51,14 @@ def calibrate_and_cut(
     """
     linear, raw = link.linear(margins), link.score(margins)
     calibration = calibrator.fit(linear, raw, truth.label, prior_ratio)
-    scores = calibration.apply(linear, raw)
+    scores = calibration.apply(margins, link)
     part = parts_by_card(truth)
     if all(_both_classes(truth.label[part != number]) for number in range(PARTS)):
         scores = np.empty_like(raw)
         for number in range(PARTS):
             rest, own = part != number, part == number
             fitted = calibrator.fit(linear[rest], raw[rest], truth.label[rest], prior_ratio)
-            scores[own] = fitted.apply(linear[own], raw[own])
+            scores[own] = fitted.apply(margins[own], link)
     out_of_fold = Scores(scores, truth.label, truth.day, truth.card, truth.amount)
     return Fitted(calibration, strategy.choose(out_of_fold), out_of_fold)
 

@@ -57,9 +57,9 @@ Link: TypeAlias = SigmoidLink | MeanLink
 class IdentityCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="identity"):
     """Report the model's own probability."""
 
-    def apply(self, linear: Floats, score: Floats) -> Floats:
-        """Return `score`."""
-        return score
+    def apply(self, margin: Floats, link: Link) -> Floats:
+        """Return the score of `margin`."""
+        return link.score(margin)
 
 
 class SigmoidCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sigmoid"):
@@ -68,9 +68,9 @@ class SigmoidCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     slope: float
     intercept: float
 
-    def apply(self, linear: Floats, score: Floats) -> Floats:
+    def apply(self, margin: Floats, link: Link) -> Floats:
         """Return the calibrated probability."""
-        return expit(self.slope * linear + self.intercept)
+        return expit(self.slope * link.linear(margin) + self.intercept)
 
 
 class IsotonicCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="isotonic"):
@@ -79,9 +79,9 @@ class IsotonicCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     x: tuple[float, ...]
     y: tuple[float, ...]
 
-    def apply(self, linear: Floats, score: Floats) -> Floats:
+    def apply(self, margin: Floats, link: Link) -> Floats:
         """Return the calibrated probability; outside the knots the end values hold."""
-        return np.interp(score, self.x, self.y)
+        return np.interp(link.score(margin), self.x, self.y)
 
 
 class PriorCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="prior"):
@@ -93,8 +93,9 @@ class PriorCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     ratio: float
 
-    def apply(self, linear: Floats, score: Floats) -> Floats:
+    def apply(self, margin: Floats, link: Link) -> Floats:
         """Return the corrected probability."""
+        score = link.score(margin)
         return self.ratio * score / (self.ratio * score + (1.0 - score))
 
 

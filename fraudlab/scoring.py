@@ -13,7 +13,6 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from fraudlab.links import SigmoidCalibration
 from fraudlab.manifest import Field, Manifest, RiskLevel
 from fraudlab.preprocess import Codes, Encoder, Floats, Matrix
 
@@ -112,12 +111,8 @@ class Scorer:
 
     def scores(self, matrix: Matrix) -> Floats:
         """Return the calibrated scores in [0, 1], shape [N]."""
-        link, calibration = self.manifest.model.link, self.manifest.calibration
         margins = self.runner.margins(matrix)
-        linear = link.linear(margins)
-        if isinstance(calibration, SigmoidCalibration):
-            return calibration.apply(linear, linear)  # it reads no score: save its exponentials
-        return calibration.apply(linear, link.score(margins))
+        return self.manifest.calibration.apply(margins, self.manifest.model.link)
 
     def score_rows(self, rows: Sequence[Sequence[Value]]) -> Floats:
         """Return the calibrated scores of rows of values in the order of `fields`."""

@@ -172,7 +172,7 @@ def test_the_threshold_is_chosen_on_scores_calibrated_without_their_own_card():
         rest = build("calibration", Choice("sigmoid")).fit(
             margin[~own], margin[~own], truth.label[~own], None
         )
-        expected = rest.apply(margin[own], link.score(margin[own]))
+        expected = rest.apply(margin[own], link)
         np.testing.assert_array_equal(taker.shown.score[own], expected)
     shipped = build("calibration", Choice("sigmoid")).fit(margin, margin, truth.label, None)
     assert found.calibration == shipped

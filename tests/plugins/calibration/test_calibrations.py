@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fraudlab import registry
 from fraudlab.config import Choice
 from fraudlab.errors import NotApplicableError
-from fraudlab.links import PriorCalibration, SigmoidLink, expit
+from fraudlab.links import MeanLink, PriorCalibration, SigmoidLink, expit
 from tests.candidates import fit, make_config, make_table
 
 NAMES = registry.names("calibration")
@@ -20,7 +20,7 @@ def fitted(name: str, margin: np.ndarray, y: np.ndarray, ratio: float | None = 1
     link = SigmoidLink()
     linear, score = link.linear(margin), link.score(margin)
     calibrator = registry.build("calibration", Choice(name))
-    return calibrator.fit(linear, score, y, ratio).apply(linear, score)
+    return calibrator.fit(linear, score, y, ratio).apply(margin, link)
 
 
 def margins(rows: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +87,7 @@ def test_isotonic_agrees_with_scikit_learn():
 def test_prior_is_the_formula_of_dal_pozzolo_for_under_sampling(score, beta):
     ps = np.array([score])
     published = beta * ps / (beta * ps - ps + 1)
-    np.testing.assert_allclose(PriorCalibration(beta).apply(ps, ps), published, rtol=1e-9)
+    np.testing.assert_allclose(PriorCalibration(beta).apply(ps, MeanLink()), published, rtol=1e-9)
 
 
 @settings(derandomize=True)
@@ -96,7 +96,7 @@ def test_prior_is_the_formula_of_elkan_for_a_change_of_base_rate(score, base, ne
     ratio = (new / (1 - new)) / (base / (1 - base))
     published = new * (score - score * base) / (base - score * base + new * score - base * new)
     p = np.array([score])
-    np.testing.assert_allclose(PriorCalibration(ratio).apply(p, p), published, rtol=1e-9)
+    np.testing.assert_allclose(PriorCalibration(ratio).apply(p, MeanLink()), published, rtol=1e-9)
 
 
 def test_prior_refuses_rows_that_were_invented():
@@ -124,6 +124,7 @@ def test_prior_undoes_the_sampler_on_a_model_that_is_right(sampler):
     score = detector.model.score(detector.train)
     assert score.mean() > 3 * fraud.mean()
     prior = registry.build("calibration", Choice("prior"))
-    undone = prior.fit(score, score, table.label, detector.prior_ratio).apply(score, score)
+    correction = prior.fit(score, score, table.label, detector.prior_ratio)
+    undone = correction.apply(score, MeanLink())
     assert undone.mean() == pytest.approx(fraud.mean(), rel=0.05)
     assert np.abs(undone - chance).max() < 0.06

@@ -18,11 +18,11 @@ from typing import Any
 import msgspec
 
 from fraudlab import registry
-from fraudlab.composing import Composed, Yaml
 from fraudlab.config import GROUPS, Candidate, Config, parse
 from fraudlab.errors import ConfigError, NotApplicableError
 from fraudlab.folders import RECIPE, Folders
-from fraudlab.words import Setting, Word, read_word, read_words
+from fraudlab.options import Composed, Yaml
+from fraudlab.overrides import Setting, Word, read_word, read_words
 
 MAX_CANDIDATES = 10_000
 _KEY = re.compile(r"[a-z_]+(\.\w+)+")

@@ -10,7 +10,7 @@ import yaml
 from fraudlab.command import parse_flags, run_command
 from fraudlab.composition import Composer, Plan
 from fraudlab.config import to_plain
-from fraudlab.words import ALL_GROUPS
+from fraudlab.overrides import ALL_GROUPS
 
 if TYPE_CHECKING:
     from fraudlab.ranking import Row

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 HANDBOOK = SHARED / "data" / "handbook_transactions.parquet"
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 needs_handbook = pytest.mark.skipif(
     not HANDBOOK.is_file(), reason=f"the published transactions are not at {HANDBOOK}"
 )
@@ -32,6 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setenv("FRAUDLAB_HOME", str(tmp_path))
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("FRAUDLAB_THREADS", "1")  # the tests themselves run side by side
     return tmp_path
 
 

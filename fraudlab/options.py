@@ -21,8 +21,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from fraudlab.errors import ConfigError
 from fraudlab.folders import RECIPE, Folders, shown
+from fraudlab.overrides import ALL_GROUPS, Setting
 from fraudlab.wording import nearest
-from fraudlab.words import ALL_GROUPS, Setting
 
 _IN_FILE = re.compile(r"^In '([^']+)': ?")
 _QUOTED = re.compile(r"'([^']*)'")

@@ -126,6 +126,25 @@ def run_process(*arguments: str, cwd: Path, **variables: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def run_on_full_disk(size: int, *arguments: str, cwd: Path) -> Done:
+    """Run `python -m ARGUMENTS` where no file may grow beyond `size` bytes, coverage's neither."""
+    limited = (
+        f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}));"
+        "sys.argv = sys.argv[1:]; runpy.run_module(sys.argv[0], run_name='__main__')"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *arguments],
+        cwd=cwd,
+        env={**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.fixture
 def start(home: Path) -> Iterator[Start]:
     """Return a function that starts `python -m fraudlab.train`; what still runs is killed."""

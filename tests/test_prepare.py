@@ -15,7 +15,7 @@ import pytest
 
 from fraudlab import registry
 from fraudlab.config import Choice
-from tests.conftest import ROOT, Done
+from tests.conftest import ROOT, Done, run_on_full_disk
 
 Run = Callable[..., Done]
 SIZES = ["data.customers=60", "data.terminals=90", "data.days=50", "data.radius=12"]
@@ -133,19 +133,10 @@ def test_an_impossible_output_is_refused_before_anything_is_read(
 def test_an_output_that_cannot_be_written_leaves_nothing_behind(
     tmp_path: Path, own: list[str]
 ) -> None:
-    code = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
-        "from fraudlab.prepare import main; from fraudlab.command import run_command;"
-        "run_command(main, str)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *own, "output=out.parquet"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 1, done.stderr
-    assert done.stderr.startswith("error: ")
-    assert "Traceback" not in done.stderr
+    done = run_on_full_disk(100, "fraudlab.prepare", *own, "output=out.parquet", cwd=tmp_path)
+    assert done.code == 1, done.err
+    assert done.err.startswith("error: ")
+    assert "Traceback" not in done.err
     assert [entry.name for entry in tmp_path.iterdir()] == ["own.csv"]
 
 

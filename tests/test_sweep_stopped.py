@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Run, Start
+from tests.conftest import Run, Start, run_on_full_disk
 from tests.sweeps import board, results, visible_bundles, wait_until
 
 SLOW = ("model=rf", "model.params.n_estimators=2,1200", "-m")  # the first is done in an instant
@@ -69,19 +66,8 @@ def test_two_sweeps_at_once_share_the_work(
 
 
 def test_a_full_disk_leaves_nothing_half_written(home: Path, small_table: list[str]) -> None:
-    limited = (
-        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
-        "sys.argv[0] = 'train'; runpy.run_module('fraudlab.train', run_name='__main__')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", limited, *small_table, "model=logreg"],
-        cwd=home,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    done = run_on_full_disk(4096, "fraudlab.train", *small_table, "model=logreg", cwd=home)
+    assert done.code == 1, done.err
+    assert "Traceback" not in done.err
     assert list((home / "bundles").glob("*")) == []
     assert list(home.rglob("*.tmp")) == []

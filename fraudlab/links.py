@@ -17,10 +17,11 @@ Floats: TypeAlias = NDArray[np.float64]
 
 
 def expit(margin: Floats) -> Floats:
-    """Return 1 / (1 + exp(-margin)) without overflow."""
-    small = np.exp(-np.abs(margin))
-    result: Floats = np.where(margin >= 0, 1.0, small) / (1.0 + small)
-    return result
+    """Return 1 / (1 + exp(-margin)); where the exponential overflows that is 0, as it should be."""
+    with np.errstate(over="ignore"):
+        odds_against: Floats = np.exp(-margin)
+    odds_against += 1.0
+    return np.divide(1.0, odds_against, out=odds_against)
 
 
 class SigmoidLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sigmoid"):

@@ -19,6 +19,7 @@ Codes: TypeAlias = NDArray[np.int64]
 Matrix: TypeAlias = NDArray[np.float32]
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+_MOST, _LEAST = np.array(FLOAT32_MAX), np.array(-FLOAT32_MAX)  # made once: a row costs as little
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -186,7 +187,7 @@ class Encoder:
             scaled = self.spec.scaler.transform(numbers)
         matrix = np.empty((len(numbers), self.width), dtype=np.float32)
         count = scaled.shape[1]
-        matrix[:, :count] = np.maximum(np.minimum(scaled, FLOAT32_MAX), -FLOAT32_MAX)
+        np.maximum(np.minimum(scaled, _MOST), _LEAST, out=matrix[:, :count], casting="same_kind")
         if len(self._indicators):
             flags = missing[:, self._indicators]
             matrix[:, count : count + flags.shape[1]] = flags

@@ -90,9 +90,9 @@ class Scorer:
 
     def encode_rows(self, rows: Sequence[Sequence[Value]]) -> Matrix:
         """Return the graph's matrix for rows of values in the order of `fields`."""
-        numbers = np.array(
-            [[row[place] for place in self._numeric] for row in rows], dtype=np.float64
-        ).reshape(len(rows), len(self._numeric))  # float64 reads None as NaN
+        flat = [row[place] for row in rows for place in self._numeric]
+        numbers = np.array(flat, dtype=np.float64)  # float64 reads None as NaN
+        numbers = numbers.reshape(len(rows), len(self._numeric))
         if not self._categorical:
             return self.encoder.encode(numbers)
         code = self.encoder.code

@@ -53,8 +53,8 @@ serve: setup ## the service on 127.0.0.1:8000, from bundles/champion
 	@exec $(BIN)/python -m serve
 
 mlflow: setup ## the MLflow page of all runs on 127.0.0.1:5000
-	@exec env MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db \
-	  --artifacts-destination ./mlartifacts --host 127.0.0.1 --port 5000
+	@exec env MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server --backend-store-uri "sqlite:///$${FRAUDLAB_HOME:-.}/mlflow.db" \
+	  --artifacts-destination "$${FRAUDLAB_HOME:-.}/mlartifacts" --host 127.0.0.1 --port 5000
 
 lock: setup-dev ## refresh requirements/*.txt from pyproject.toml
 	@scripts/lock

@@ -113,7 +113,7 @@ class Experiment:
         validated = self._validate(fold.cut)
         exported = self.exporter.export(fold.test.fit)
         for rows in (fold.cut.judge, fold.test.judge):
-            self.exporter.margins(fold.test.fit, rows)
+            self.exporter.margins(fold.test.fit, rows)  # raises unless exact there
         manifest = self._manifest(fold, exported, validated.fitted)
         scorer = Scorer(manifest, exported.runner)
         with self.clock.step("score"):

@@ -53,7 +53,8 @@ serve: setup ## the service on 127.0.0.1:8000, from bundles/champion
 	@exec $(BIN)/python -m serve
 
 mlflow: setup ## the MLflow page of all runs on 127.0.0.1:5000
-	@exec env MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server --backend-store-uri "sqlite:///$${FRAUDLAB_HOME:-.}/mlflow.db" \
+	@exec env MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+	  $(BIN)/mlflow server --backend-store-uri "sqlite:///$${FRAUDLAB_HOME:-.}/mlflow.db" \
 	  --artifacts-destination "$${FRAUDLAB_HOME:-.}/mlartifacts" --host 127.0.0.1 --port 5000
 
 lock: setup-dev ## refresh requirements/*.txt from pyproject.toml
@@ -66,4 +67,4 @@ bench: setup-dev ## time simulator, features and training
 	@$(BIN)/python scripts/bench.py
 
 clean-cache: ## remove what can be computed again
-	@rm -rf .cache
+	@rm -rf "$${FRAUDLAB_HOME:-.}/.cache"

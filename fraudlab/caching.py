@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -43,17 +42,12 @@ def _read_intact(path: Path) -> pl.DataFrame | None:
 
 
 def _keep(frame: pl.DataFrame, folder: Path, key: str) -> None:
+    from fraudlab.bundle import write_atomic
+
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     content = buffer.getvalue()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{key}-{_digest(content)}.parquet"
-    temporary = folder / f".{path.name}.{os.getpid()}.tmp"
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomic(folder / f"{key}-{_digest(content)}.parquet", content)
 
 
 def _digest(content: bytes) -> str:

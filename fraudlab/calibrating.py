@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,16 +59,18 @@ def calibrate_and_cut(
             rest, own = part != number, part == number
             fitted = calibrator.fit(linear[rest], raw[rest], truth.label[rest], prior_ratio)
             scores[own] = fitted.apply(margins[own], link)
-    out_of_fold = Scores(scores, truth.label, truth.day, truth.card, truth.amount)
+    out_of_fold = replace(truth, score=scores)
     return Fitted(calibration, strategy.choose(out_of_fold), out_of_fold)
 
 
 def parts_by_card(truth: Scores) -> NDArray[np.int64]:
     """Return the part (0..4) of each row: cards stay whole, frauds spread evenly.
 
-    Cards are dealt in turn, those with most frauds first, then by number of rows.
+    Cards are dealt in turn, those with most frauds first, then by number of rows. Without cards
+    every row is its own.
     """
-    _, card = np.unique(truth.card, return_inverse=True)
+    own = np.arange(len(truth.label)) if truth.card is None else truth.card
+    _, card = np.unique(own, return_inverse=True)
     frauds = np.bincount(card, weights=truth.label)
     rows = np.bincount(card)
     order = np.lexsort((-rows, -frauds))

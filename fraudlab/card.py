@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fraudlab.manifest import Field, Manifest
-from fraudlab.table_report import TableReport
+from fraudlab.table import TableReport
 
 SHOWN = (
     "average_precision",

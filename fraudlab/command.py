@@ -19,6 +19,8 @@ Arguments = TypeVar("Arguments", bound=msgspec.Struct)
 
 VERBOSE = ("-v", "--verbose")
 HELP = ("-h", "--help")
+MULTIRUN, SHOW_CONFIG, CONFIG_DIR = "-m", "--cfg", "--config-dir"
+SPELLINGS = {"--multirun": MULTIRUN, "-c": SHOW_CONFIG, "-cd": CONFIG_DIR}
 INTERRUPTED = 130
 
 
@@ -56,11 +58,11 @@ def run_command(main: Callable[[list[str]], int], usage: Callable[[], str]) -> N
         if any(flag in arguments for flag in VERBOSE):
             traceback.print_exc()
         code = _report(error)
-    _drop_output_nobody_takes()
+    _drop_unwritable_output()
     sys.exit(code)
 
 
-def _drop_output_nobody_takes() -> None:
+def _drop_unwritable_output() -> None:
     """Keep the interpreter from failing at exit over output that a full disk or pipe refuses."""
     try:
         sys.stdout.flush()
@@ -87,34 +89,42 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def parse_flags(arguments: Sequence[str]) -> Flags:
+def parse_flags(arguments: Sequence[str], allowed: Sequence[str]) -> Flags:
     """Return the flags and the overrides between them.
+
+    Parameters
+    ----------
+    arguments
+        The command line.
+    allowed
+        The flags that mean something to the command, out of MULTIRUN, SHOW_CONFIG and CONFIG_DIR.
 
     Raises
     ------
     UserError
-        If a flag does not exist, or lacks its value.
+        If a flag does not exist, means nothing to the command, or lacks its value.
     """
     flags = Flags([])
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
         name, _, value = argument.partition("=")
-        if argument in {"-m", "--multirun"}:
+        flag = SPELLINGS.get(name, name)
+        if not argument.startswith("-"):
+            flags.overrides.append(argument)
+        elif flag not in allowed or (flag == MULTIRUN and argument != name):
+            raise UserError(f"no flag {argument!r}; flags are {', '.join(allowed)}, -v, --help")
+        elif flag == MULTIRUN:
             flags.multirun = True
-        elif name in {"--cfg", "-c"}:
+        elif flag == SHOW_CONFIG:
             flags.show_config = True
             kind = rest.pop(0) if rest[:1] == ["job"] else value or "job"  # as Hydra spells it
             if kind != "job":
                 raise UserError(f"--cfg prints the composed configuration, got {argument!r}")
-        elif name in {"--config-dir", "-cd"}:
+        else:
             flags.config_dir = value or (rest.pop(0) if rest else None)
             if flags.config_dir is None:
                 raise UserError("--config-dir needs a folder")
-        elif argument.startswith("-"):
-            raise UserError(f"no flag {argument!r}; flags are -m, --cfg, --config-dir, -v, --help")
-        else:
-            flags.overrides.append(argument)
     return flags
 
 
@@ -124,8 +134,8 @@ def parse_arguments(arguments: Sequence[str], shape: type[Arguments]) -> Argumen
     Raises
     ------
     UserError
-        If an argument is no key=value, its key is unknown, missing or given twice, or its value has
-        the wrong type.
+        If an argument is not key=value, its key is unknown, missing or given twice, or its value
+        has the wrong type.
     """
     hints = get_type_hints(shape, include_extras=True)
     given: dict[str, str] = {}

@@ -18,11 +18,12 @@ from typing import Any
 import msgspec
 
 from fraudlab import registry
-from fraudlab.config import GROUPS, Candidate, Config, parse
+from fraudlab.config import GROUPS, SHARED_KEYS, Candidate, Config, parse
 from fraudlab.errors import ConfigError, NotApplicableError
 from fraudlab.folders import RECIPE, Folders
 from fraudlab.options import Composed, Yaml
 from fraudlab.overrides import Setting, Word, read_word, read_words
+from fraudlab.wording import value_text
 
 MAX_CANDIDATES = 10_000
 _KEY = re.compile(r"[a-z_]+(\.\w+)+")
@@ -69,7 +70,8 @@ class Composer:
         Raises
         ------
         ConfigError
-            If anything in it, or in the YAML it names, does not exist or is out of bounds.
+            If anything in it, or in the YAML it names, does not exist or is out of bounds, or the
+            candidates differ in what holds for a whole sweep.
         NotApplicableError
             If a single candidate pairs choices that exclude each other.
         """
@@ -87,6 +89,7 @@ class Composer:
                         f"{lists[0].text!r} lists several values: add -m to sweep over them"
                     )
                 candidates += self._candidates(list(said.values()), is_sweep=is_sweep)
+        _check_shared(candidates)
         return Plan(tuple(candidates), is_sweep)
 
     def _with_recipe(self, words: Mapping[str, Word], recipe: Setting | None) -> dict[str, Word]:
@@ -122,12 +125,12 @@ class Composer:
     def _candidate(
         self, composed: Composed, settings: Sequence[Setting], *, is_sweep: bool
     ) -> Candidate:
-        words = {setting.key: setting.origin for setting in settings}
+        words = {setting.key: setting.said for setting in settings}
         try:
             config = checked(parse(composed.resolved(settings)))
         except ConfigError as error:
-            origin = self.folders.origin(error.key or "", words, composed.chosen)
-            raise ConfigError(f"{error}{origin}", error.key) from error
+            place = self.folders.where_set(error.key or "", words, composed.chosen)
+            raise ConfigError(f"{error}{place}", error.key) from error
         excluded = _exclusion(config)
         if excluded and not is_sweep:
             raise NotApplicableError(excluded)
@@ -154,7 +157,35 @@ def checked(config: Config) -> Config:
             raise ConfigError(str(error), error.key or key) from error
         plain = msgspec.to_builtins(params, str_keys=False)
         changed[group] = msgspec.structs.replace(choice, params=plain)
-    return msgspec.structs.replace(config, **changed)
+    config = msgspec.structs.replace(config, **changed)
+    _check_delay(config)
+    return config
+
+
+def _check_delay(config: Config) -> None:
+    """Refuse features that use a label before the split says that it is known."""
+    used, known = (config.choice(group).params.get("delay_days") for group in ("features", "split"))
+    if used is not None and known is not None and used < known:
+        raise ConfigError(
+            f"features.params.delay_days={used} is less than split.params.delay_days={known}, so"
+            " features would use labels that are not known yet: set features.params.delay_days to"
+            f" {known} or more",
+            "features.params.delay_days",
+        )
+
+
+def _check_shared(candidates: Sequence[Candidate]) -> None:
+    """Refuse to sweep over what all candidates have in common."""
+    for key in SHARED_KEYS:
+        first, *others = (getattr(candidate.config, key) for candidate in candidates)
+        for other in others:
+            if other != first:
+                values = " and ".join(value_text(msgspec.to_builtins(v)) for v in (first, other))
+                raise ConfigError(
+                    f"{key} holds for the whole command, so its candidates cannot differ in it:"
+                    f" got {values}; choose one",
+                    key,
+                )
 
 
 def _exclusion(config: Config) -> str | None:

@@ -105,8 +105,9 @@ class Candidate(msgspec.Struct, frozen=True):
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]+)`")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
 _PATH = re.compile(r"`\$([\w.]*)")
-# What a result does not depend on: where it is mirrored, what launched it, how a sweep goes on.
-_OUTSIDE_THE_KEY = ("tracking", "launcher", "resume", "fail_fast", "keep", "selection")
+# What a result does not depend on: where it is mirrored, what launched it, how a sweep goes on and
+# ranks. The candidates of a command have it in common.
+SHARED_KEYS = ("tracking", "launcher", "resume", "fail_fast", "keep", "selection")
 
 
 def to_plain(config: Config) -> dict[str, Any]:
@@ -168,7 +169,7 @@ def _hint(path: str) -> Any:
 def key_of(config: Config, *parts: str) -> str:
     """Return the sha256 over what determines a result: the config and `parts` (data, code)."""
     plain = msgspec.to_builtins(config)
-    for name in _OUTSIDE_THE_KEY:
+    for name in SHARED_KEYS:
         del plain[name]
     content = msgspec.json.encode([plain, *parts], order="sorted")
     return hashlib.sha256(content).hexdigest()

@@ -25,7 +25,6 @@ class Curve:
     alerts: Counts
     hits: Counts
     frauds: int
-    rows: int
 
     @property
     def precision(self) -> Floats:
@@ -70,7 +69,6 @@ def curve(scores: Scores) -> Curve:
         alerts=last + 1,
         hits=np.cumsum(label)[last],
         frauds=int(label.sum()),
-        rows=len(label),
     )
 
 

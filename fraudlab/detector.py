@@ -23,7 +23,7 @@ from fraudlab.preprocess import (
     Numeric,
     Preprocess,
 )
-from fraudlab.protocols import Model, Rows
+from fraudlab.protocols import Model, Resampled, Rows
 from fraudlab.table import Table
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class Detector:
     model
         The fitted model.
     prior_ratio
-        What undoes the sampler's change of the class balance; None without a closed form.
+        What undoes the class balance that sampler and model made of train's; None without a closed
+        form.
     train
         The matrix of the fitted rows, before resampling.
     """
@@ -66,8 +67,8 @@ def fit_detector(config: Config, table: Table, rows: Rows) -> Detector:
     DataError
         If a column leaves its declared bounds, or the sampler cannot work with these rows.
     """
-    fields = tuple(_learn_field(field, table, rows) for field in table.fields)
-    preprocess = fit_preprocess(config, table, rows)
+    fields = learn_fields(table, rows)
+    preprocess = fit_preprocess(config, table, rows, fields)
     train = encode(table, rows, preprocess)
     sampler = registry.build("sampler", config.sampler)
     resampled = sampler.resample(train, table.label[rows])
@@ -77,9 +78,20 @@ def fit_detector(config: Config, table: Table, rows: Rows) -> Detector:
         fields=fields,
         preprocess=preprocess,
         model=model,
-        prior_ratio=resampled.prior_ratio,
+        prior_ratio=_prior_ratio(resampled, model),
         train=train,
     )
+
+
+def _prior_ratio(resampled: Resampled, model: Model) -> float | None:
+    """Return the sampler's ratio times the model's own, which most models do not have."""
+    own: float = getattr(model, "prior_ratio", 1.0)
+    return None if resampled.prior_ratio is None else resampled.prior_ratio * own
+
+
+def learn_fields(table: Table, rows: Rows) -> tuple[Field, ...]:
+    """Return the request's fields with what `rows` tell of them."""
+    return tuple(_learn_field(field, table, rows) for field in table.fields)
 
 
 def _learn_field(field: Field, table: Table, rows: Rows) -> Field:
@@ -109,17 +121,18 @@ def _range(field: Field, present: Floats) -> tuple[float, float] | None:
     return seen
 
 
-def fit_preprocess(config: Config, table: Table, rows: Rows) -> Preprocess:
-    """Return imputation, encoding and scaling as learned from `rows`."""
+def fit_preprocess(
+    config: Config, table: Table, rows: Rows, fields: tuple[Field, ...]
+) -> Preprocess:
+    """Return imputation, encoding and scaling as learned from `rows`, whose `fields` are known."""
     numeric, categorical = [], []
-    for field in table.fields:
+    for field in fields:
         if not field.is_input:
             continue
         if field.kind == "number":
             numeric.append(_numeric(field, read_column(table, field.name, rows)))
         else:
-            texts = table.frame[field.name].iloc[rows]
-            categorical.append(Categorical(field.name, _levels(texts)))
+            categorical.append(Categorical(field.name, field.categories))
     bare = Preprocess(tuple(numeric), tuple(categorical), IdentityScaler())
     if not numeric:
         return bare

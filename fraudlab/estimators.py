@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 from fraudlab.errors import DataError
 from fraudlab.preprocess import Floats, Matrix
 from fraudlab.protocols import Graph, Labels
+from fraudlab.threads import one_blas_thread
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
@@ -39,12 +40,20 @@ class Estimator:
     dtype
         What the matrix is fitted and scored as: float64 for models that would otherwise compute in
         float32. Its values are those of the float32 matrix either way.
+    fraud_weight
+        How much more a fraud weighs by the classifier's own parameters.
     """
 
     def __init__(
-        self, estimator: Any, export: Callable[[Any], Graph], *, dtype: DTypeLike = np.float32
+        self,
+        estimator: Any,
+        export: Callable[[Any], Graph],
+        *,
+        dtype: DTypeLike = np.float32,
+        fraud_weight: float = 1.0,
     ) -> None:
         self.estimator = estimator
+        self.prior_ratio = 1.0 / fraud_weight
         self._export = export
         self._dtype = dtype
 
@@ -62,7 +71,7 @@ class Estimator:
                 f"train has {frauds} frauds in {len(y)} rows; a model needs rows of both classes:"
                 " choose a longer or another train window"
             )
-        with _sums_may_overflow():
+        with one_blas_thread(), _sums_may_overflow():
             self._fit(X.astype(self._dtype, copy=False), y, sample_weight)
 
     def _fit(self, X: Any, y: Labels, sample_weight: Floats | None) -> None:
@@ -70,7 +79,7 @@ class Estimator:
 
     def score(self, X: Matrix) -> Floats:
         """Return the classifier's own probability of fraud."""
-        with _sums_may_overflow():
+        with one_blas_thread(), _sums_may_overflow():
             chances = self.estimator.predict_proba(X.astype(self._dtype, copy=False))
         score: Floats = chances[:, 1].astype(np.float64)
         return score

@@ -8,7 +8,8 @@ only, calibration and threshold see validation only, and test is scored once, wh
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -20,13 +21,14 @@ from fraudlab.card import write_card
 from fraudlab.clock import Clock
 from fraudlab.config import Config
 from fraudlab.detector import encode
-from fraudlab.exporting import Exported, Exporter
+from fraudlab.exporting import Exported, Exporter, digest
 from fraudlab.manifest import FORMAT, Manifest, Metrics, ModelSpec, Threshold
 from fraudlab.preprocess import Floats
 from fraudlab.protocols import Fold, Rows, Scores, Split, Stage
 from fraudlab.provenance import Provenance
 from fraudlab.scoring import Scorer, row_cuts
 from fraudlab.table import Table
+from fraudlab.threads import one_blas_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,19 @@ class RunResult:
         Wall time by step.
     parity
         The largest difference between fitted model and graph that the gate met.
+    scores
+        By part, the scored rows that its metrics were computed from: "validation" (calibrated out
+        of fold) and "test", each with those of all stages or folds one after the other.
+    warnings
+        What the libraries warned of, each text once.
     """
 
     bundle: Bundle
     metrics: Metrics
     seconds: dict[str, float]
     parity: float
+    scores: dict[str, Scores]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,14 @@ class Validated:
 
     fitted: Fitted
     metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A fold's manifest, its metrics of test included, and the scored rows of test."""
+
+    manifest: Manifest
+    scores: Scores
 
 
 class Experiment:
@@ -68,18 +85,29 @@ class Experiment:
         self.provenance = provenance
         self.clock = Clock()
         self.exporter = Exporter(config, table, self.clock)
-        self._validated: dict[tuple[int, int], Validated] = {}
+        self._validated: dict[tuple[bytes, bytes], Validated] = {}
 
     def run(self, split: Split) -> RunResult:
         """Return the result of all folds; the first fold's bundle is the one shipped."""
-        validation = [self._validate(stage).metrics for stage in split.validation]
-        bundles = [self._ship(fold) for fold in split.folds]
-        test = [bundle.manifest.metrics.test for bundle in bundles]
-        summary = Metrics(_summary(validation), _summary(test))
-        return RunResult(bundles[0], summary, dict(self.clock.seconds), self.exporter.worst)
+        validated = [self._validate(stage) for stage in split.validation]
+        judged = [self._judge(fold) for fold in split.folds]
+        bundle = self._pack(split.folds[0], judged[0].manifest)
+        return RunResult(
+            bundle,
+            Metrics(
+                metrics.summary([each.metrics for each in validated]),
+                metrics.summary([each.manifest.metrics.test for each in judged]),
+            ),
+            dict(self.clock.seconds),
+            self.exporter.worst,
+            {
+                "validation": Scores.together([each.fitted.out_of_fold for each in validated]),
+                "test": Scores.together([each.scores for each in judged]),
+            },
+        )
 
     def _validate(self, stage: Stage) -> Validated:
-        key = id(stage.fit), id(stage.judge)
+        key = digest(stage.fit), digest(stage.judge)
         if key not in self._validated:
             self._validated[key] = self._calibrate(stage)
         return self._validated[key]
@@ -87,13 +115,15 @@ class Experiment:
     def _calibrate(self, stage: Stage) -> Validated:
         """Return what a validation stage teaches.
 
-        Ranking is measured on the model's own scores (calibration keeps their order; out of fold
-        it is five maps, not one), everything else on the out-of-fold calibrated ones.
+        Everything is measured on the out-of-fold calibrated scores but, where calibration keeps
+        the order of the rows, their ranking: out of fold there are five maps, which mix the order
+        that the one shipped keeps, so that the model's own scores are ranked instead. A calibration
+        that makes ties ships them, and is ranked with them.
         """
         exported = self.exporter.export(stage.fit)
         margins = self.exporter.margins(stage.fit, stage.judge)
         raw = truth_of(self.table, stage.judge, exported.graph.link.score(margins))
-        with self.clock.step("calibrate"):
+        with self.clock.step("calibrate"), one_blas_thread():
             fitted = calibrate_and_cut(
                 margins,
                 exported.graph.link,
@@ -105,11 +135,12 @@ class Experiment:
         with self.clock.step("score"):
             scores, cut = fitted.out_of_fold, fitted.cut
             thresholds = row_cuts(cut.value, cut.alert_cost, _amounts(scores))
-            found = metrics.evaluate(scores, thresholds) | metrics.ranking(raw)
+            ranked = raw if fitted.calibration.keeps_ranking else scores
+            found = metrics.evaluate(scores, thresholds, ranked=ranked)
         return Validated(fitted, found)
 
-    def _ship(self, fold: Fold) -> Bundle:
-        """Return the fold's bundle, its test scored by that bundle once everything is fixed."""
+    def _judge(self, fold: Fold) -> Judged:
+        """Return the fold's test, scored by what its bundle holds once everything is fixed."""
         validated = self._validate(fold.cut)
         exported = self.exporter.export(fold.test.fit)
         for rows in (fold.cut.judge, fold.test.judge):
@@ -120,9 +151,8 @@ class Experiment:
             matrix = encode(self.table, fold.test.judge, manifest.preprocess)
             scores = truth_of(self.table, fold.test.judge, scorer.scores(matrix))
             test = metrics.evaluate(scores, scorer.thresholds(_amounts(scores)))
-        judged = msgspec.structs.replace(manifest, metrics=Metrics(validated.metrics, test))
-        with self.clock.step("pack"):
-            return self._pack(fold, judged, exported, validated.fitted)
+        complete = msgspec.structs.replace(manifest, metrics=Metrics(validated.metrics, test))
+        return Judged(complete, scores)
 
     def _manifest(self, fold: Fold, exported: Exported, fitted: Fitted) -> Manifest:
         now = dt.datetime.now(dt.UTC)
@@ -153,19 +183,19 @@ class Experiment:
             alert_cost=cut.alert_cost,
         )
 
-    def _pack(self, fold: Fold, manifest: Manifest, exported: Exported, fitted: Fitted) -> Bundle:
-        scorer = Scorer(manifest, exported.runner)
-        validation = fitted.out_of_fold
+    def _pack(self, fold: Fold, manifest: Manifest) -> Bundle:
+        exported, train = self.exporter.export(fold.test.fit), fold.test.fit
+        score = self._validate(fold.cut).fitted.out_of_fold.score
         rate = manifest.metrics.validation["alert_rate"]
-        files = {
-            MODEL: exported.graph.onnx,
-            GOLDEN: golden.golden_rows(scorer, self.table, fold.test.fit, self.config.seed),
-            REFERENCE: golden.reference(
-                manifest.features, self.table, fold.test.fit, validation.score, rate
-            ),
-            CARD: write_card(manifest, self.table.report).encode(),
-        }
-        return pack(manifest, files)
+        scorer = Scorer(manifest, exported.runner)
+        with self.clock.step("pack"):
+            files = {
+                MODEL: exported.graph.onnx,
+                GOLDEN: golden.golden_rows(scorer, self.table, train, self.config.seed),
+                REFERENCE: golden.reference(manifest.features, self.table, train, score, rate),
+                CARD: write_card(manifest, self.table.report).encode(),
+            }
+            return pack(manifest, files)
 
 
 def run_experiment(config: Config, table: Table, split: Split, provenance: Provenance) -> RunResult:
@@ -178,17 +208,22 @@ def run_experiment(config: Config, table: Table, split: Split, provenance: Prove
     ParityError
         If the exported graph does not score as the fitted model does; nothing is shipped then.
     """
-    return Experiment(config, table, provenance).run(split)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = Experiment(config, table, provenance).run(split)
+    texts = dict.fromkeys(str(warning.message) for warning in caught)
+    return replace(result, warnings=tuple(texts))
 
 
 def truth_of(table: Table, rows: Rows, scores: Floats) -> Scores:
-    """Return `scores` with the truth of `rows`; without entities every row is its own card."""
+    """Return `scores` with the truth of `rows`."""
     return Scores(
         score=scores,
         label=table.label[rows],
-        day=table.day[rows],
-        card=rows.astype(np.int64) if table.card is None else table.card[rows],
+        day=None if table.day is None else table.day[rows],
+        card=None if table.card is None else table.card[rows],
         amount=None if table.amount is None else table.amount[rows],
+        row=rows,
     )
 
 
@@ -208,13 +243,3 @@ def _ends(table: Table, rows: Rows) -> tuple[int, int]:
 
 def _amounts(scores: Scores) -> Floats:
     return np.zeros(len(scores.score)) if scores.amount is None else scores.amount
-
-
-def _summary(folds: list[dict[str, float]]) -> dict[str, float]:
-    """Return the means over the folds; of several, their population standard deviations too."""
-    if len(folds) == 1:
-        return folds[0]
-    shared = [name for name in folds[0] if all(name in fold for fold in folds)]
-    values = {name: np.array([fold[name] for fold in folds]) for name in shared}
-    means = {name: float(of.mean()) for name, of in values.items()}
-    return means | {f"{name}_std": float(of.std()) for name, of in values.items()}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+
+import numpy as np
 
 from fraudlab.clock import Clock
 from fraudlab.config import Config
@@ -12,6 +15,11 @@ from fraudlab.preprocess import Floats, Matrix
 from fraudlab.protocols import Graph, Rows
 from fraudlab.scoring import GraphRunner
 from fraudlab.table import Table
+
+
+def digest(rows: Rows) -> bytes:
+    """Return what equal parts of a split have in common, and no others."""
+    return hashlib.blake2b(np.ascontiguousarray(rows).data, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +45,8 @@ class Exporter:
         self._config = config
         self._table = table
         self._clock = clock
-        # By the identity of row arrays, which a split keeps alive and shares between its stages.
-        self._exported: dict[int, Exported] = {}
-        self._margins: dict[tuple[int, int], Floats] = {}
+        self._exported: dict[bytes, Exported] = {}
+        self._margins: dict[tuple[bytes, bytes], Floats] = {}
 
     def export(self, fit: Rows) -> Exported:
         """Return the detector fitted on the rows `fit`, exact on 10,000 hostile rows.
@@ -49,7 +56,8 @@ class Exporter:
         ParityError
             If the graph does not score as the fitted model does.
         """
-        if id(fit) not in self._exported:
+        key = digest(fit)
+        if key not in self._exported:
             with self._clock.step("fit"):
                 detector = fit_detector(self._config, self._table, fit)
             with self._clock.step("export"):
@@ -58,8 +66,8 @@ class Exporter:
             with self._clock.step("parity"):
                 seed = self._config.seed
                 self._gated(exported, hostile_rows(detector, graph, self._table, fit, seed=seed))
-            self._exported[id(fit)] = exported
-        return self._exported[id(fit)]
+            self._exported[key] = exported
+        return self._exported[key]
 
     def margins(self, fit: Rows, rows: Rows) -> Floats:
         """Return the margins of `rows` by the graph of `fit`, equal to the fitted model's.
@@ -69,7 +77,7 @@ class Exporter:
         ParityError
             If they are not.
         """
-        key = id(fit), id(rows)
+        key = digest(fit), digest(rows)
         if key not in self._margins:
             exported = self.export(fit)
             with self._clock.step("parity"):

@@ -73,7 +73,7 @@ class Folders:
             None,
         )
 
-    def origin(self, key: str, words: Mapping[str, str], options: Mapping[str, str]) -> str:
+    def where_set(self, key: str, words: Mapping[str, str], options: Mapping[str, str]) -> str:
         """Return where a key was set, in brackets: a word, or file and line; '' if unknown.
 
         Parameters
@@ -92,7 +92,7 @@ class Folders:
             node = _node(file, path)
             if node is not None:
                 source = _REFERENCE.match(str(node.value))
-                further = self.origin(source[1], words, options) if source else ""
+                further = self.where_set(source[1], words, options) if source else ""
                 further = f", which takes it from {source[1]}{further}" if source else ""
                 return f" (from {shown(file)}:{node.start_mark.line + 1}{further})"
         group = key.partition(".")[0]

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from fraudlab.bundle import MANIFEST, MODEL, Bundle, write_bundle
+from fraudlab.bundle import (
+    MANIFEST,
+    MODEL,
+    Bundle,
+    encode_manifest,
+    write_atomic,
+    write_bundle,
+)
 from fraudlab.config import Config
 from fraudlab.errors import UserError
 from fraudlab.experiment import run_experiment
@@ -73,6 +80,7 @@ def refit(record: RunRecord, note: Callable[[str], None]) -> Path:
     note(f"the bundle of run {record.run} was not kept: training it again")
     bundle = _trained_again(record, manifest, note)
     path = write_bundle(bundle, bundles())
+    write_atomic(run_folder(record.run) / MANIFEST, encode_manifest(bundle.manifest))
     write_run(msgspec.structs.replace(record, bundle=os.path.relpath(path, home())))
     return path
 
@@ -89,6 +97,18 @@ def _trained_again(record: RunRecord, manifest: Manifest, note: Callable[[str], 
     if origin.key != manifest.provenance["key"]:
         raise UserError(changed.format("data or code have"))
     bundle = run_experiment(config, table, tables.split(config), origin).bundle
-    if bundle.sha256 != manifest.files[MODEL].sha256:
-        raise UserError(changed.format("the libraries have"))
+    if other := _differing_parts(manifest, bundle.manifest):
+        raise UserError(changed.format(f"another {other} came of it: the libraries have"))
     return bundle
+
+
+def _differing_parts(old: Manifest, new: Manifest) -> str:
+    """Return what of a bundle is not as it was, among all that a score or verdict depends on."""
+    before, after = ({MODEL: of.files[MODEL].sha256, **_judged(of)} for of in (old, new))
+    return ", ".join(name for name in before if before[name] != after[name])
+
+
+def _judged(manifest: Manifest) -> dict[str, bytes]:
+    """Return the parts beside the graph as bytes, which compare alike when read and when made."""
+    names = ("preprocess", "calibration", "threshold", "metrics")
+    return {name: msgspec.json.encode(getattr(manifest, name), order="sorted") for name in names}

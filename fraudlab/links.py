@@ -2,12 +2,13 @@
 
 The graph ends in sums (ONNX post-transforms are inexact or ignored), so the last steps are float64
 numpy here. `Link` turns the margin into the fitted model's own probability; `Calibration` maps that
-to the probability fraudlab reports. Both are part of the manifest.
+to the probability fraudlab reports, and says whether it `keeps_ranking` or may make ties. Both are
+part of the manifest.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
 import numpy as np
@@ -58,6 +59,8 @@ Link: TypeAlias = SigmoidLink | MeanLink
 class IdentityCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="identity"):
     """Report the model's own probability."""
 
+    keeps_ranking: ClassVar[bool] = True
+
     def apply(self, margin: Floats, link: Link) -> Floats:
         """Return the score of `margin`."""
         return link.score(margin)
@@ -65,6 +68,8 @@ class IdentityCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
 class SigmoidCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sigmoid"):
     """Platt scaling: expit(slope * linear + intercept), with slope > 0 so the order stays."""
+
+    keeps_ranking: ClassVar[bool] = True
 
     slope: float
     intercept: float
@@ -76,6 +81,8 @@ class SigmoidCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 class IsotonicCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="isotonic"):
     """A non-decreasing, piecewise linear map of the score through the knots (x, y)."""
+
+    keeps_ranking: ClassVar[bool] = False  # a flat piece makes ties of rows that were none
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -91,6 +98,8 @@ class PriorCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     For under-sampling with kept share beta this is p = beta ps / (beta ps - ps + 1)
     (Dal Pozzolo et al., 2015, doi 10.1109/SSCI.2015.33).
     """
+
+    keeps_ranking: ClassVar[bool] = True
 
     ratio: float
 

@@ -1,7 +1,10 @@
 """What a bundle says of itself: the typed content of manifest.json, format 1.
 
-The manifest is a public format. A reader of another format number must refuse, so fields are added
-only with a default, and renamed never.
+The manifest is a public format. Within a format number fields are added only with a default, and
+renamed never. A reader ignores fields it does not know in the structs that describe (those here),
+and refuses them in those that compute a score (links, calibrations, scalers and the rest of the
+preprocessing): there an unknown number could change the answer. Whatever else would change an
+answer takes a new format number, which an older reader refuses.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ Role = Literal["input", "time", "amount", "id"]
 RiskLevel = Literal["low", "medium", "high"]
 
 
-class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Field(msgspec.Struct, frozen=True):
     """One field of a request.
 
     `kind` number is finite JSON numbers, category is text the model reads, text is text it does
@@ -43,17 +46,16 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.role in {"input", "amount"}
 
 
-class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The graph: registry name of its plugin, its link, its parity and how it must be run."""
+class ModelSpec(msgspec.Struct, frozen=True):
+    """The graph: registry name of its plugin, its link, its width and its parity."""
 
     name: str
     link: Link
     width: int
     tolerance: float
-    intra_op_threads: int = 1
 
 
-class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Threshold(msgspec.Struct, frozen=True):
     """The cut and how it was chosen.
 
     With `alert_cost` set the cut is per row, min(1, alert_cost / amount), an amount of 0 giving 1
@@ -70,7 +72,7 @@ class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alert_cost: float | None = None
 
 
-class RiskLevels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RiskLevels(msgspec.Struct, frozen=True):
     """Where each level starts, as a share of the row's threshold; high is exactly the alerts."""
 
     low: float = 0.0
@@ -78,28 +80,28 @@ class RiskLevels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     high: float = 1.0
 
 
-class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FileEntry(msgspec.Struct, frozen=True):
     """Size in bytes and lower-case hex sha256 of one file of the bundle."""
 
     size: int
     sha256: str
 
 
-class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Metrics(msgspec.Struct, frozen=True):
     """Numbers by metric name, for each part of the split; intervals are [low, high]."""
 
     validation: dict[str, float] = {}
     test: dict[str, float] = {}
 
 
-class Intervals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Intervals(msgspec.Struct, frozen=True):
     """The same shape as `Metrics`, with [low, high] for each number that has one."""
 
     validation: dict[str, tuple[float, float]] = {}
     test: dict[str, tuple[float, float]] = {}
 
 
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Manifest(msgspec.Struct, frozen=True):
     """Everything the service needs beside the graph, and where the bundle came from.
 
     `checksum` is the sha256 of manifest.json's bytes with zeros in the checksum's place.

@@ -7,6 +7,8 @@ places, equal scores stand in the order of the card's number.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,12 +19,13 @@ CARDS = 100
 BINS = 10
 _TINY = 1e-15
 
-# Metrics of the ranking alone: a calibration that keeps the order does not change them.
-RANKING = ("average_precision", "roc_auc", "card_precision_at_100", "card_precision_at_100_ceiling")
 
-
-def evaluate(scores: Scores, thresholds: Floats) -> dict[str, float]:
+def evaluate(
+    scores: Scores, thresholds: Floats, *, ranked: Scores | None = None
+) -> dict[str, float]:
     """Return all metrics of scored rows, given each row's threshold; only finite numbers.
+
+    What is counted per day or card is left out where the rows have no day or card.
 
     Parameters
     ----------
@@ -30,22 +33,36 @@ def evaluate(scores: Scores, thresholds: Floats) -> dict[str, float]:
         The scored rows with their truth.
     thresholds
         Float64 [N]: a row is an alert when its score is at least its threshold.
+    ranked
+        The same rows with the scores that rank them, where those are others.
     """
-    found = ranking(scores) | decisions(scores, thresholds) | probability(scores)
+    found = ranking(ranked or scores) | decisions(scores, thresholds) | probability(scores)
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+
+
+def summary(folds: list[dict[str, float]]) -> dict[str, float]:
+    """Return the means over the folds; of several, their population standard deviations too."""
+    if len(folds) == 1:
+        return folds[0]
+    shared = [name for name in folds[0] if all(name in fold for fold in folds)]
+    values = {name: np.array([fold[name] for fold in folds]) for name in shared}
+    means = {name: float(of.mean()) for name, of in values.items()}
+    return means | {f"{name}_std": float(of.std()) for name, of in values.items()}
 
 
 def ranking(scores: Scores) -> dict[str, float]:
     """Return the metrics of the order of the rows."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    perfect = Scores(scores.label.astype(np.float64), scores.label, scores.day, scores.card)
-    return {
+    found = {
         "average_precision": average_precision_score(scores.label, scores.score),
         "roc_auc": roc_auc_score(scores.label, scores.score),
-        "card_precision_at_100": card_precision(scores, CARDS),
-        "card_precision_at_100_ceiling": card_precision(perfect, CARDS),
     }
+    if scores.day is not None and scores.card is not None:
+        perfect = replace(scores, score=scores.label.astype(np.float64))
+        found["card_precision_at_100"] = card_precision(scores, CARDS)
+        found["card_precision_at_100_ceiling"] = card_precision(perfect, CARDS)
+    return found
 
 
 def decisions(scores: Scores, thresholds: Floats) -> dict[str, float]:
@@ -66,8 +83,9 @@ def decisions(scores: Scores, thresholds: Floats) -> dict[str, float]:
         "fpr": fpr,
         "balanced_accuracy": (recall + 1 - fpr) / 2,
         "alert_rate": _share(tp + fp, len(alert)),
-        "alerts_per_day": (tp + fp) / len(np.unique(scores.day)),
     }
+    if scores.day is not None:
+        found["alerts_per_day"] = (tp + fp) / len(np.unique(scores.day))
     if scores.amount is not None:
         at_stake = float(scores.amount[fraud].sum())
         caught = float(scores.amount[alert & fraud].sum())
@@ -112,19 +130,22 @@ def card_precision(scores: Scores, k: int) -> float:
 
     A card's score is its highest of the day. A card that was among the k of a day and really had a
     fraud that day is detected, and left out on later days. The share is always of k. With fewer
-    cards, or frauds, than k a perfect ranking stays below 1: see the ceiling.
+    cards, or frauds, than k a perfect ranking stays below 1: see the ceiling. The rows must have
+    days and cards.
 
     References
     ----------
     Le Borgne et al., Reproducible Machine Learning for Credit Card Fraud Detection, chapter 4.
     """
+    assert scores.day is not None
+    assert scores.card is not None
     detected = np.empty(0, dtype=np.int64)
     shares = []
     for day in np.unique(scores.day):
         rows = np.flatnonzero(scores.day == day)
         if len(detected):
             rows = rows[~np.isin(scores.card[rows], detected)]
-        card, score, fraud = _by_card(scores, rows)
+        card, score, fraud = _by_card(scores.card[rows], scores.score[rows], scores.label[rows])
         top = np.lexsort((card, -score))[:k]
         hits = card[top][fraud[top]]
         shares.append(len(hits) / k)
@@ -133,14 +154,14 @@ def card_precision(scores: Scores, k: int) -> float:
 
 
 def _by_card(
-    scores: Scores, rows: NDArray[np.intp]
+    card: NDArray[np.int64], score: Floats, label: Labels
 ) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_]]:
     """Return each card with its highest score and whether it had a fraud."""
-    if not len(rows):
-        return scores.card[rows], scores.score[rows], scores.label[rows] == 1
-    order = rows[np.argsort(scores.card[rows], kind="stable")]
-    card = scores.card[order]
+    if not len(card):
+        return card, score, label == 1
+    order = np.argsort(card, kind="stable")
+    card = card[order]
     start = np.flatnonzero(np.append(True, np.diff(card) != 0))
-    score = np.maximum.reduceat(scores.score[order], start)
-    fraud = np.maximum.reduceat(scores.label[order], start) == 1
-    return card[start], score, fraud
+    highest = np.maximum.reduceat(score[order], start)
+    fraud = np.maximum.reduceat(label[order], start) == 1
+    return card[start], highest, fraud

@@ -111,6 +111,6 @@ def sweep_status(rows: Sequence[Row]) -> str:
     return "KILLED" if statuses & {"pending", "killed"} else "FINISHED"
 
 
-def plain(value: Any) -> Any:
+def to_json_values(value: Any) -> Any:
     """Return dicts, lists and numbers only, as JSON and YAML know them."""
     return msgspec.json.decode(msgspec.json.encode(value))

@@ -71,7 +71,7 @@ def _set(config: DictConfig, setting: Setting) -> None:
         OmegaConf.update(config, setting.key, setting.value, merge=True, force_add=True)
     except (OmegaConfBaseException, AttributeError, KeyError, TypeError, ValueError) as error:
         parent = setting.key.rpartition(".")[0]
-        raise ConfigError(f"there is no key below {parent} ({setting.origin})") from error
+        raise ConfigError(f"there is no key below {parent} ({setting.said})") from error
 
 
 class Yaml:
@@ -128,7 +128,7 @@ class Yaml:
                 raise self._explained(error, choices) from error
             except (AttributeError, TypeError, ValueError) as error:  # a list, or no text at all
                 files = ", ".join(f"{group}/{stem}.yaml" for group, stem in choices.items())
-                raise ConfigError(f"a YAML is no mapping of keys to values ({files})") from error
+                raise ConfigError(f"a YAML file does not hold keys and values ({files})") from error
         composed = self._composed[lines]
         if RECIPE in composed.plain:
             file = self._shown(f"{RECIPE}/{composed.chosen[RECIPE]}")
@@ -178,5 +178,5 @@ def _misspelt(error: yaml.YAMLError) -> ConfigError:
     if not isinstance(error, yaml.MarkedYAMLError) or mark is None:
         return ConfigError(f"a YAML cannot be read: {' '.join(str(error).split())}")
     return ConfigError(
-        f"{shown(Path(mark.name))}:{mark.line + 1}: this is no YAML: {error.problem}"
+        f"{shown(Path(mark.name))}:{mark.line + 1}: this is not valid YAML: {error.problem}"
     )

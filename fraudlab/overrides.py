@@ -36,7 +36,7 @@ class Setting(msgspec.Struct, frozen=True):
     source: str
 
     @property
-    def origin(self) -> str:
+    def said(self) -> str:
         """Where it was said."""
         return f"from {self.source}, {self.text!r}"
 
@@ -109,7 +109,7 @@ def _parsed(text: str, source: str) -> Override:
 
 
 def _check_first(first: str, text: str, source: str) -> None:
-    """Refuse a word whose first name is no group and no key."""
+    """Refuse a word whose first name is neither a group nor a key."""
     known = sorted({*(field.name for field in msgspec.structs.fields(Config)), RECIPE})
     if first.partition("/")[0] == "hydra":
         raise ConfigError(
@@ -149,7 +149,7 @@ def _checked(setting: Setting, options: Options) -> Setting:
         return setting
     stem, known = "null" if value is None else str(value), options(key)
     if stem not in known:
-        raise ConfigError(f"no {key} option {stem!r} ({setting.origin}){nearest(stem, known)}")
+        raise ConfigError(f"no {key} option {stem!r} ({setting.said}){nearest(stem, known)}")
     return msgspec.structs.replace(setting, value=stem)
 
 

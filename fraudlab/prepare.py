@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fraudlab import registry
-from fraudlab.command import parse_flags, run_command
-from fraudlab.composition import Composer
+from fraudlab.command import CONFIG_DIR, parse_flags, run_command
+from fraudlab.composition import Composer, Plan
 from fraudlab.config import Config
 from fraudlab.errors import UserError
 from fraudlab.reading import check_names
@@ -24,19 +25,23 @@ label.
 
   python -m fraudlab.prepare data=simulated output=features.parquet
   python -m fraudlab.prepare data=table data.path=my.csv data.label=is_fraud output=prepared.parquet
+  python -m fraudlab.prepare experiment=demo output=demo.parquet
+
+A recipe may list several candidates as long as their data and features are the same. Flags:
+--config-dir FOLDER, -v. Exit codes: 0 done, 1 it failed, 2 asked wrongly.
 """
 
 
 def main(arguments: list[str]) -> int:
     """Read, build the features, write."""
-    flags = parse_flags(arguments)
+    flags = parse_flags(arguments, (CONFIG_DIR,))
     outputs = [each for each in flags.overrides if each.startswith("output=")]
     rest = [each for each in flags.overrides if not each.startswith("output=")]
     if len(outputs) != 1:
         raise UserError("name the file to write once: output=FILE.parquet")
     target = _target(outputs[0].partition("=")[2])
-    config = Composer(flags.config_dir).plan(rest).candidates[0].config
-    frame = prepared(config)
+    plan = Composer(flags.config_dir).plan(rest, multirun=True)
+    frame = prepared(_one_table(plan))
     _write(frame, target)
     print(f"{target}: {frame.height:,} rows, {frame.width} columns")  # noqa: T201
     return 0
@@ -54,6 +59,21 @@ def _target(path: str) -> Path:
     if not os.access(folder, os.W_OK):
         raise UserError(f"output: the folder {str(folder)!r} cannot be written to")
     return target
+
+
+def _one_table(plan: Plan) -> Config:
+    """Return a config of the plan, when all its candidates are trained on the same table."""
+    first, *others = (candidate.config for candidate in plan.candidates)
+    for other in others:
+        for group in ("data", "features"):
+            one, two = first.choice(group), other.choice(group)
+            if one != two:
+                got = [one.name, two.name] if one.name != two.name else [one.params, two.params]
+                raise UserError(
+                    f"one file holds one table, but the candidates differ in {group}: got"
+                    f" {got[0]} and {got[1]}; choose one"
+                )
+    return first
 
 
 def prepared(config: Config) -> pl.DataFrame:
@@ -76,13 +96,11 @@ def prepared(config: Config) -> pl.DataFrame:
 
 
 def _write(frame: pl.DataFrame, target: Path) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            frame.write_parquet(stream)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    from fraudlab.bundle import write_atomic
+
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    write_atomic(target, buffer.getvalue())
 
 
 if __name__ == "__main__":

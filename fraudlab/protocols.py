@@ -8,8 +8,8 @@ integer row numbers in ascending order.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,11 @@ class Graph:
 
 
 class Model(Protocol):
-    """Group `model`: a classifier that can be fitted once and exported exactly."""
+    """Group `model`: a classifier that can be fitted once and exported exactly.
+
+    One that weighs frauds by a parameter of its own also has a number `prior_ratio`, as `Resampled`
+    does: what the odds of its score are multiplied by to undo that weight.
+    """
 
     def fit(self, X: Matrix, y: Labels, sample_weight: Floats | None) -> None:
         """Fit on train; `sample_weight` is given when class weights were chosen."""
@@ -100,15 +104,25 @@ class Calibrator(Protocol):
 class Scores:
     """Scored rows with their truth: what thresholds and metrics are computed from.
 
-    `day` numbers the calendar days (all 0 without a calendar), `card` the entities (each row its
-    own without one), `amount` is in the currency of the table (None without amounts).
+    `day` numbers the calendar days, `card` the entities, `amount` is in the currency of the table;
+    each is None where the table has none. `row` says which rows of the table these are.
     """
 
     score: Floats
     label: Labels
-    day: NDArray[np.int64]
-    card: NDArray[np.int64]
+    day: NDArray[np.int64] | None
+    card: NDArray[np.int64] | None
     amount: Floats | None = None
+    row: Rows | None = None
+
+    @classmethod
+    def together(cls, parts: Sequence[Scores]) -> Scores:
+        """Return the rows of all parts, one after the other."""
+        columns: dict[str, Any] = {}
+        for name in (each.name for each in fields(cls)):
+            values = [getattr(part, name) for part in parts]
+            columns[name] = None if values[0] is None else np.concatenate(values)
+        return cls(**columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +191,12 @@ class Features(Protocol):
 
 
 class Selection(Protocol):
-    """Group `selection`: ranks candidates by their validation metrics."""
+    """Group `selection`: ranks candidates by their validation metrics.
+
+    `metric` names the one that progress shows of each candidate.
+    """
+
+    metric: str
 
     def rank_key(self, metrics: Mapping[str, float]) -> Sequence[float]:
         """Return the sort key of one candidate; the largest wins."""

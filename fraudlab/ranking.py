@@ -9,6 +9,7 @@ import msgspec
 
 from fraudlab import registry
 from fraudlab.manifest import Intervals, Metrics
+from fraudlab.protocols import Selection
 from fraudlab.runs import Planned, RunRecord, Status, SweepRecord, read_run
 
 
@@ -27,6 +28,7 @@ class Row(msgspec.Struct, frozen=True):
     bundle: str | None
     error: str | None = None
     log: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def leaderboard(sweep: SweepRecord) -> list[Row]:
@@ -37,15 +39,17 @@ def leaderboard(sweep: SweepRecord) -> list[Row]:
     """
     rows = [_row(planned, sweep.sweep) for planned in sweep.candidates]
     selection = registry.build("selection", sweep.candidates[0].config.selection)
-
-    def rank_key(row: Row) -> tuple[float, ...]:
-        try:
-            return tuple(selection.rank_key(row.metrics.validation))
-        except KeyError:
-            return ()
-
-    done = sorted((row for row in rows if row.status == "done"), key=rank_key, reverse=True)
+    done = [row for row in rows if row.status == "done"]
+    done.sort(key=lambda row: rank_key(selection, row.metrics), reverse=True)
     return done + [row for row in rows if row.status != "done"]
+
+
+def rank_key(selection: Selection, metrics: Metrics) -> tuple[float, ...]:
+    """Return the key by which a selection's rule ranks finished runs; the largest is the best."""
+    try:
+        return tuple(selection.rank_key(metrics.validation))
+    except KeyError:
+        return ()
 
 
 def best_of(rows: Sequence[Row]) -> Row | None:
@@ -70,6 +74,7 @@ def _row(planned: Planned, sweep: str) -> Row:
         bundle=record.bundle if record.bundle_folder else None,
         error=record.error,
         log=record.log,
+        warnings=record.warnings,
     )
 
 
@@ -108,7 +113,7 @@ def short(name: str, names: Sequence[str]) -> str:
     return name if sum(other.rpartition(".")[2] == last for other in names) > 1 else last
 
 
-def label(candidate: Named, names: Sequence[str]) -> str:
+def name_of(candidate: Named, names: Sequence[str]) -> str:
     """Return a candidate's name among its like, such as 'xgb · smote · max_depth=3'."""
     return " · ".join(
         value_of(candidate, name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fraudlab.errors import DataError
-from fraudlab.origin import Origin, records
+from fraudlab.locating import Locator, records
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,7 +29,7 @@ _DECIMAL_COMMA = r"^\s*[+-]?\d*,?\d+([eE][+-]?\d+)?\s*$"
 
 def read_file(
     path: str | Path | None, option: str, text: Sequence[str] = ()
-) -> tuple[pl.DataFrame, Origin]:
+) -> tuple[pl.DataFrame, Locator]:
     """Return the frame in a CSV or Parquet file, and how to name its rows.
 
     Parameters
@@ -45,20 +45,20 @@ def read_file(
     ------
     DataError
         If there is no such file, its ending or content is not CSV or Parquet, it is empty, ragged
-        or cut short, or a column's name stands twice.
+        or cut short, or two columns have the same name.
     """
     if not path:
         raise DataError(f"data={option} needs a file: add data.path=FILE.csv (or .parquet)")
     file = Path(path).expanduser()
     try:
         parquet = _is_parquet(file)
-        frame, origin = _read_parquet(file) if parquet else _read_csv(file, text)
+        frame, locator = _read_parquet(file) if parquet else _read_csv(file, text)
     except OSError as error:
         raise DataError(
             f"data.path: {str(path)!r} cannot be read ({error.strerror or error}); check the path"
             " and its permissions"
         ) from error
-    return frame, origin
+    return frame, locator
 
 
 def _is_parquet(file: Path) -> bool:
@@ -72,7 +72,9 @@ def _is_parquet(file: Path) -> bool:
         start = stream.read(4)
     for mark, packer in PACKED.items():
         if start.startswith(mark):
-            raise DataError(f"{file} is packed ({packer}); unpack it first: a table is {ENDINGS}")
+            raise DataError(
+                f"{file} is compressed ({packer}); decompress it first: a table is {ENDINGS}"
+            )
     if ending not in (*CSV_ENDINGS, *PARQUET_ENDINGS):
         raise DataError(f"data.path: {file.name!r} ends in {ending!r}; allowed are {ENDINGS}")
     if not start:
@@ -80,7 +82,9 @@ def _is_parquet(file: Path) -> bool:
     if start == PARQUET_MARK and ending in CSV_ENDINGS:
         raise DataError(f"{file} is a Parquet file by its content; rename it to end in .parquet")
     if start != PARQUET_MARK and ending in PARQUET_ENDINGS:
-        raise DataError(f"{file} is no Parquet file by its content; if it is CSV, let it end so")
+        raise DataError(
+            f"{file} is not a Parquet file by its content; if it is CSV, rename it to end in .csv"
+        )
     return ending in PARQUET_ENDINGS
 
 
@@ -92,7 +96,7 @@ def _neighbour(file: Path) -> str:
     return f"; did you mean {str(file.parent / close[0])!r}?" if close else ""
 
 
-def _read_parquet(file: Path) -> tuple[pl.DataFrame, Origin]:
+def _read_parquet(file: Path) -> tuple[pl.DataFrame, Locator]:
     import polars as pl
     import pyarrow as pa
     from pyarrow import parquet
@@ -100,7 +104,7 @@ def _read_parquet(file: Path) -> tuple[pl.DataFrame, Origin]:
     try:
         names = parquet.read_schema(file).names
         check_names(names, str(file))
-        return pl.read_parquet(file), Origin(str(file))
+        return pl.read_parquet(file), Locator(str(file))
     except (pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
         raise DataError(
             f"{file} cannot be read as Parquet ({_first_line(error)}); it may be cut short or"
@@ -108,7 +112,7 @@ def _read_parquet(file: Path) -> tuple[pl.DataFrame, Origin]:
         ) from error
 
 
-def _read_csv(file: Path, text: Sequence[str]) -> tuple[pl.DataFrame, Origin]:
+def _read_csv(file: Path, text: Sequence[str]) -> tuple[pl.DataFrame, Locator]:
     import polars as pl
     import pyarrow as pa
     from pyarrow import csv as arrow
@@ -132,7 +136,7 @@ def _read_csv(file: Path, text: Sequence[str]) -> tuple[pl.DataFrame, Origin]:
     assert isinstance(frame, pl.DataFrame)
     if pl.Binary in frame.dtypes:
         raise _not_utf8(file)
-    return _decimal_commas(frame, text, separator), Origin(str(file), file, separator)
+    return _decimal_commas(frame, text, separator), Locator(str(file), file, separator)
 
 
 def _header(file: Path) -> tuple[str, list[str]]:
@@ -156,7 +160,7 @@ def check_names(names: Sequence[str], source: str) -> None:
     for place, name in enumerate(names, 1):
         if not name.strip():
             raise DataError(
-                f"{source}: column {place} has no name (an index that was written along?); name it"
+                f"{source}: column {place} has no name (an index that was saved too?); name it"
                 " or leave it out"
             )
         if names.index(name) + 1 < place:

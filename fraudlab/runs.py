@@ -2,6 +2,7 @@
 
 outputs/runs/<key>/result.json            status, metrics, bundle; written in one step
 outputs/runs/<key>/table_report.json      what the table held
+outputs/runs/<key>/scores.npz            the rows that were scored, with their truth, by part
 outputs/runs/<key>/manifest.json          the manifest of its bundle
 outputs/runs/<key>/log.txt                the traceback of a failure
 outputs/sweeps/<id>/plan.json             the candidates, frozen at launch
@@ -41,6 +42,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     intervals: Intervals = Intervals()
     bundle: str | None = None
     parity: float | None = None
+    warnings: tuple[str, ...] = ()
     error: str | None = None
     log: str | None = None
     mlflow_run_id: str | None = None

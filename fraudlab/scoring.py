@@ -11,13 +11,11 @@ from typing import TypeAlias
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from fraudlab.manifest import Field, Manifest, RiskLevel
 from fraudlab.preprocess import Codes, Encoder, Floats, Matrix
 
 Value: TypeAlias = float | str | None
-Flags: TypeAlias = NDArray[np.bool_]
 
 CHUNK = 65_536  # rows per graph run: bounds memory; the answer does not depend on it
 
@@ -104,10 +102,6 @@ class Scorer:
             dtype=np.int64,
         )
         return self.encoder.encode(numbers, codes)
-
-    def raw_scores(self, matrix: Matrix) -> Floats:
-        """Return the model's own probabilities, before calibration."""
-        return self.manifest.model.link.score(self.runner.margins(matrix))
 
     def scores(self, matrix: Matrix) -> Floats:
         """Return the calibrated scores in [0, 1], shape [N]."""

@@ -6,21 +6,16 @@ fails costs nothing but itself; one that another sweep is training is waited for
 
 from __future__ import annotations
 
-import os
-import traceback
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 
-from fraudlab.bundle import MANIFEST, encode_manifest, write_atomic, write_bundle
 from fraudlab.config import Candidate, Config
-from fraudlab.errors import UserError
-from fraudlab.experiment import RunResult, run_experiment
-from fraudlab.home import bundles, home
+from fraudlab.home import home
 from fraudlab.keeping import discard, keep_best
 from fraudlab.mirrored import Mirror
-from fraudlab.provenance import masked, provenance, resume_key
+from fraudlab.provenance import masked, resume_key
 from fraudlab.ranking import Row, leaderboard
 from fraudlab.runs import (
     Planned,
@@ -33,12 +28,10 @@ from fraudlab.runs import (
     run_folder,
     running_mark,
     sweep_folder,
-    write_json,
-    write_run,
     write_sweep,
 )
-from fraudlab.table import Table
 from fraudlab.tables import Tables
+from fraudlab.training import train_candidate
 
 KEY_LENGTH = 16
 
@@ -121,7 +114,7 @@ class Sweep:
                 return
 
     def _train_one(self, planned: Planned, mirror: Mirror) -> RunRecord:
-        """Train a candidate; whatever happens to it ends up in its record."""
+        """Claim a candidate, have it trained, and tell the mirror how that ended."""
         folder = run_folder(planned.run)
         with claimed(running_mark(folder), self._say_waiting):
             earlier = read_result(planned.run)
@@ -129,14 +122,11 @@ class Sweep:
                 return earlier  # another sweep finished it while this one came to it
             mlflow_run_id = mirror.start_run(planned)
             try:
-                record = self._trained(planned, mlflow_run_id)
+                record = train_candidate(planned, self.tables, self.record.sweep, mlflow_run_id)
             except KeyboardInterrupt:
                 stopped = RunRecord(planned.run, "killed", mlflow_run_id=mlflow_run_id)
                 mirror.end_run(planned, stopped, folder)
                 raise
-            except (Exception, SystemExit) as error:  # noqa: BLE001 (it may fail in any way)
-                record = self._failed(planned, error, mlflow_run_id)
-            write_run(record)
             mirror.end_run(planned, record, folder)
             if earlier and earlier.bundle and record.bundle not in {None, earlier.bundle}:
                 discard(home() / earlier.bundle)
@@ -144,49 +134,6 @@ class Sweep:
 
     def _say_waiting(self) -> None:
         self.watcher.note("another sweep is training this candidate: waiting for it")
-
-    def _trained(self, planned: Planned, mlflow_run_id: str | None) -> RunRecord:
-        config = planned.config
-        table, split = self.tables.table(config), self.tables.split(config)
-        origin = provenance(config, table.fingerprint, mlflow_run_id)
-        result = run_experiment(config, table, split, origin)
-        return self._exported(planned, table, result, mlflow_run_id)
-
-    def _exported(
-        self, planned: Planned, table: Table, result: RunResult, mlflow_run_id: str | None
-    ) -> RunRecord:
-        folder = run_folder(planned.run)
-        write_json(folder / "table_report.json", table.report)
-        write_atomic(folder / MANIFEST, encode_manifest(result.bundle.manifest))
-        path = write_bundle(result.bundle, bundles())
-        return RunRecord(
-            run=planned.run,
-            status="done",
-            sweep=self.record.sweep,
-            seconds=result.seconds,
-            metrics=result.metrics,
-            bundle=os.path.relpath(path, home()),
-            parity=result.parity,
-            mlflow_run_id=mlflow_run_id,
-            finished=now(),
-        )
-
-    def _failed(
-        self, planned: Planned, error: BaseException, mlflow_run_id: str | None
-    ) -> RunRecord:
-        log = run_folder(planned.run) / "log.txt"
-        write_atomic(log, "".join(traceback.format_exception(error)).encode())
-        text = str(error).strip() or "no message"
-        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-        return RunRecord(
-            run=planned.run,
-            status="failed",
-            sweep=self.record.sweep,
-            error=f"{kind}{text.splitlines()[-1]}",
-            log=os.path.relpath(log, home()),
-            mlflow_run_id=mlflow_run_id,
-            finished=now(),
-        )
 
 
 def _distinct(planned: Iterable[Planned]) -> tuple[Planned, ...]:

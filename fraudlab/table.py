@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +20,6 @@ from fraudlab.manifest import Field
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-
-    from fraudlab.table_report import TableReport
 
 SECONDS_PER_DAY = 86_400
 Bounds = tuple[float | None, float | None]
@@ -48,6 +47,30 @@ class Columns:
         """Names of the columns that no model reads."""
         named = {self.label, self.id, self.time, self.segment, *self.entities}
         return {name for name in named if name is not None}
+
+
+class ColumnReport(msgspec.Struct, frozen=True):
+    """One column: its type, how much is missing, its range or number of levels."""
+
+    name: str
+    kind: str
+    missing: int
+    distinct: int
+    min: float | str | None = None
+    max: float | str | None = None
+    mean: float | None = None
+
+
+class TableReport(msgspec.Struct, frozen=True):
+    """What a table held when it was read."""
+
+    source: str
+    rows: int
+    frauds: int
+    fraud_rate: float
+    duplicate_rows: int
+    fingerprint: str
+    columns: tuple[ColumnReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +130,9 @@ class Table:
         return self.report.fingerprint
 
     @property
-    def day(self) -> NDArray[np.int64]:
-        """The calendar day of each row, counted from 1970-01-01; zeros without a time."""
-        if self.time is None:
-            return np.zeros(len(self), dtype=np.int64)
-        return self.time // SECONDS_PER_DAY
+    def day(self) -> NDArray[np.int64] | None:
+        """The calendar day of each row, counted from 1970-01-01; None without a time."""
+        return None if self.time is None else self.time // SECONDS_PER_DAY
 
 
 def assemble(raw: Raw, inputs: pl.DataFrame, fields: tuple[Field, ...]) -> Table:

@@ -1,20 +1,25 @@
-"""The checks every table passes, and the report that is saved with every run."""
+"""The checks every table passes, and what they find for the report that is saved with every run."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from fraudlab.errors import DataError
 from fraudlab.preprocess import FLOAT32_MAX
+from fraudlab.table import (
+    Bounds,
+    ColumnReport,
+    Columns,
+    TableReport,
+    duplicate_groups,
+    fingerprint,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from fraudlab.origin import Origin
-    from fraudlab.table import Bounds, Columns
+    from fraudlab.locating import Locator
 
 LONGEST = 64  # characters of a text that a report keeps
 EXACT = 2**53  # whole numbers below are float64 without loss
@@ -28,31 +33,7 @@ NEEDED = "drop the rows without, or do not name the column"
 NO_SECONDS = "not a second of the years 1 to 9999; divide milliseconds by 1000"
 
 
-class ColumnReport(msgspec.Struct, frozen=True):
-    """One column: its type, how much is missing, its range or number of levels."""
-
-    name: str
-    kind: str
-    missing: int
-    distinct: int
-    min: float | str | None = None
-    max: float | str | None = None
-    mean: float | None = None
-
-
-class TableReport(msgspec.Struct, frozen=True):
-    """What a table held when it was read."""
-
-    source: str
-    rows: int
-    frauds: int
-    fraud_rate: float
-    duplicate_rows: int
-    fingerprint: str
-    columns: tuple[ColumnReport, ...]
-
-
-def check_table(frame: pl.DataFrame, columns: Columns, origin: Origin) -> TableReport:
+def check_table(frame: pl.DataFrame, columns: Columns, locator: Locator) -> TableReport:
     """Return the report of a frame in the file's order, whose label is already 0/1.
 
     Raises
@@ -61,25 +42,23 @@ def check_table(frame: pl.DataFrame, columns: Columns, origin: Origin) -> TableR
         If the table is empty or has one class only, a column is empty, a number is out of bounds
         or cannot be kept exactly, or a time or entity is missing; the message names row and column.
     """
-    from fraudlab.table import duplicate_groups, fingerprint
-
     if frame.height == 0:
-        raise DataError(f"{origin} has no rows; a table needs rows of both classes")
+        raise DataError(f"{locator} has no rows; a table needs rows of both classes")
     frauds = int(frame[columns.label].sum())
     if frauds in {0, frame.height}:
         raise DataError(
-            f"{origin}: every row of the label column {columns.label!r} is {min(frauds, 1)};"
+            f"{locator}: every row of the label column {columns.label!r} is {min(frauds, 1)};"
             " a detector needs both classes (0 = genuine, 1 = fraud)"
         )
     for series in frame:
-        _check_column(series, columns, origin)
+        _check_column(series, columns, locator)
     for name, bounds in columns.bounds.items():
-        _check_bounds(frame[name], bounds, origin)
+        _check_bounds(frame[name], bounds, locator)
     groups = duplicate_groups(frame, columns)
     repeated = groups[groups >= 0]
     surplus = len(repeated) - (int(repeated.max()) + 1 if len(repeated) else 0)
     return TableReport(
-        source=str(origin),
+        source=str(locator),
         rows=frame.height,
         frauds=frauds,
         fraud_rate=frauds / frame.height,
@@ -89,35 +68,35 @@ def check_table(frame: pl.DataFrame, columns: Columns, origin: Origin) -> TableR
     )
 
 
-def _check_column(series: pl.Series, columns: Columns, origin: Origin) -> None:
+def _check_column(series: pl.Series, columns: Columns, locator: Locator) -> None:
     name, kind = series.name, series.dtype
     if series.null_count() == len(series):
-        raise DataError(f"{origin}: column {name!r} is empty in every row; leave it out")
+        raise DataError(f"{locator}: column {name!r} is empty in every row; leave it out")
     if kind.is_float():
-        origin.refuse(~series.is_between(-FLOAT32_MAX, FLOAT32_MAX), series, BEYOND)
+        locator.refuse(~series.is_between(-FLOAT32_MAX, FLOAT32_MAX), series, BEYOND)
     is_input = name not in columns.not_inputs
     identifies = name in {columns.id, *columns.entities}
     if (kind.is_integer() and is_input) or (kind.is_float() and identifies):
         exact = series.cast(float).is_between(-EXACT, EXACT, closed="none")
-        origin.refuse(~exact, series, INEXACT)
+        locator.refuse(~exact, series, INEXACT)
     if name == columns.time:
-        origin.refuse(series.is_null(), series, "every row needs a time; " + NEEDED)
+        locator.refuse(series.is_null(), series, "every row needs a time; " + NEEDED)
         if kind.is_numeric():
-            origin.refuse(~series.cast(float).is_between(*SECONDS), series, NO_SECONDS)
+            locator.refuse(~series.cast(float).is_between(*SECONDS), series, NO_SECONDS)
     if name in columns.entities:
-        origin.refuse(series.is_null(), series, "every row needs its entities; " + NEEDED)
+        locator.refuse(series.is_null(), series, "every row needs its entities; " + NEEDED)
 
 
-def _check_bounds(series: pl.Series, bounds: Bounds, origin: Origin) -> None:
+def _check_bounds(series: pl.Series, bounds: Bounds, locator: Locator) -> None:
     low, high = (-math.inf if bounds[0] is None else bounds[0], bounds[1])
     high = math.inf if high is None else high
     if not series.dtype.is_numeric():
         raise DataError(
-            f"{origin}: data.bounds names column {series.name!r}, which holds"
+            f"{locator}: data.bounds names column {series.name!r}, which holds"
             f" {str(series.dtype).lower()}; only numbers have bounds"
         )
     why = f"outside its declared bounds [{low:g}, {high:g}] (data.bounds); correct the cell"
-    origin.refuse(~series.cast(float).is_between(low, high), series, why)
+    locator.refuse(~series.cast(float).is_between(low, high), series, why)
 
 
 def _describe(series: pl.Series) -> ColumnReport:

@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from fraudlab.ranking import Row, differing, label, short, value_of
+from fraudlab import registry
+from fraudlab.protocols import Selection
+from fraudlab.ranking import Row, differing, name_of, rank_key, short, value_of
 from fraudlab.runs import Planned, RunRecord
 
 COLUMNS = (
@@ -43,7 +45,7 @@ class Progress:
         self._console = _console(stderr=True)
         self._start = time.monotonic()
         self._first: float | None = None
-        self._best: tuple[float, str] | None = None
+        self._best: tuple[tuple[float, ...], str] | None = None
         self._names: list[str] = ["model", "sampler"]
 
     def names(self, candidates: Sequence[Planned]) -> None:
@@ -62,24 +64,29 @@ class Progress:
         """Say what is being trained, on a line that its end will take."""
         self._first = self._first or time.monotonic()
         if self._console.is_terminal:
-            name = label(planned, self._names)
+            name = name_of(planned, self._names)
             self._print(Text(f"{place}/{total} {name} ..."), end="\r", crop=True)
 
     def finished(self, place: int, total: int, planned: Planned, record: RunRecord) -> None:
         """Say how it ended."""
-        name = label(planned, self._names)
+        name = name_of(planned, self._names)
         if record.status != "done":
-            line = Text.assemble(
-                f"{place}/{total} {name}  ", (record.status, "red"), f"  {record.error}"
-            )
+            told = Text.assemble((record.status, "red"), f"  {record.error}")
         else:
-            value = record.metrics.validation.get("average_precision", 0.0)
-            if self._best is None or value > self._best[0]:
-                self._best = (value, name)
-            best = "best so far" if self._best[1] == name else f"best: {self._best[1]}"
-            took = f"{sum(record.seconds.values()):.1f} s"
-            line = Text(f"{place}/{total} {name}  AP {value:.4f}, {took}; {best}")
-        self._print(line.append(self._left(place, total)))
+            told = self._result(planned, record, name)
+        line = Text.assemble(f"{place}/{total} {name}  ", told, self._left(place, total))
+        self._print(line.append(_warned(record.warnings), "yellow"))
+
+    def _result(self, planned: Planned, record: RunRecord, name: str) -> Text:
+        """Return the metric that ranks, the seconds, and which candidate is the best by now."""
+        selection: Selection = registry.build("selection", planned.config.selection)
+        key = rank_key(selection, record.metrics)
+        if self._best is None or key > self._best[0]:
+            self._best = (key, name)
+        best = "best so far" if self._best[1] == name else f"best: {self._best[1]}"
+        value = _number(record.metrics.validation.get(selection.metric)) or "not measured"
+        heading = dict(COLUMNS).get(selection.metric, selection.metric)
+        return Text(f"{heading} {value}, {sum(record.seconds.values()):.1f} s; {best}")
 
     def _left(self, place: int, total: int) -> str:
         assert self._first is not None
@@ -94,6 +101,14 @@ class Progress:
                 line.truncate(self._console.width - 1, overflow="ellipsis")
             self._console.file.write("\x1b[2K")  # the line of a candidate that was being trained
         self._console.print(line, end=end, soft_wrap=True)
+
+
+def _warned(warnings: Sequence[str]) -> str:
+    """Return the first of a run's warnings, and how many more there are."""
+    if not warnings:
+        return ""
+    more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
+    return f"; warning: {warnings[0]}{more}"
 
 
 def print_leaderboard(rows: Sequence[Row], *, show_test: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 
 from fraudlab.errors import ConfigError
 
@@ -10,7 +11,7 @@ VARIABLE = "FRAUDLAB_THREADS"
 
 
 def budget() -> int:
-    """Return FRAUDLAB_THREADS, or the number of processors where it is not set.
+    """Return FRAUDLAB_THREADS, or the processors this process may use where it is not set.
 
     Raises
     ------
@@ -19,7 +20,19 @@ def budget() -> int:
     """
     text = os.environ.get(VARIABLE, "").strip()
     if not text:
-        return os.cpu_count() or 1
+        return len(os.sched_getaffinity(0))
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise ConfigError(f"{VARIABLE} must be a whole number of at least 1, got {text!r}")
     return int(text)
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Return a context in which the linear algebra behind numpy and scipy uses one thread.
+
+    With more, the order in which it adds up depends on their number, and the last bits with it. It
+    reads variables of its own, which FRAUDLAB_THREADS does not set.
+    """
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limits

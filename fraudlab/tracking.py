@@ -139,7 +139,7 @@ class MlflowMirror:
                 mirrored.metrics_of(record),
                 mirrored.tags_of(record),
             )
-            client.log_dict(run, mirrored.plain(planned.config), "config.yaml")
+            client.log_dict(run, mirrored.to_json_values(planned.config), "config.yaml")
             for name in mirrored.files_of(record):
                 client.log_artifact(run, str(folder / name))
             client.set_terminated(run, STATUS.get(record.status, "FAILED"))
@@ -152,7 +152,7 @@ class MlflowMirror:
             client, best = self._ready(), best_of(rows)
             if best is not None:
                 self._log(self._parent, *mirrored.best_of_sweep(best))
-            client.log_dict(self._parent, mirrored.plain(rows), "leaderboard.json")
+            client.log_dict(self._parent, mirrored.to_json_values(rows), "leaderboard.json")
             client.set_terminated(self._parent, mirrored.sweep_status(rows))
 
     def move_alias(self, run: str, alias: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from fraudlab.command import parse_flags, run_command
+from fraudlab.command import CONFIG_DIR, MULTIRUN, SHOW_CONFIG, parse_flags, run_command
 from fraudlab.composition import Composer, Plan
 from fraudlab.config import to_plain
 from fraudlab.overrides import ALL_GROUPS
@@ -56,7 +56,7 @@ def usage() -> str:
 
 def main(arguments: list[str]) -> int:
     """Compose, check, train, rank, promote the first champion."""
-    flags = parse_flags(arguments)
+    flags = parse_flags(arguments, (MULTIRUN, SHOW_CONFIG, CONFIG_DIR))
     plan = Composer(flags.config_dir).plan(flags.overrides, multirun=flags.multirun)
     if flags.show_config:
         plain = [to_plain(candidate.config) for candidate in plan.candidates]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fraudlab.command import parse_flags, run_command
+from fraudlab.command import CONFIG_DIR, MULTIRUN, parse_flags, run_command
 from fraudlab.composition import Composer
 from fraudlab.config import Candidate
 
@@ -15,23 +15,21 @@ check the table and its split. Nothing is trained and nothing is written.
   python -m fraudlab.validate experiment=handbook_baseline
   python -m fraudlab.validate data=table data.path=my.csv data.label=is_fraud
 
-Flags are those of fraudlab.train: -m, --config-dir FOLDER, -v. Exit codes: 0 all is right, 2 it is
-not, and the message says what is allowed.
+Flags: -m, --config-dir FOLDER, -v. Exit codes: 0 all is right, 2 it is not, and the message says
+what is allowed.
 """
-
-GENERATED = ("simulated", "toy")
 
 
 def main(arguments: list[str]) -> int:
     """Check and say what was found."""
-    flags = parse_flags(arguments)
+    flags = parse_flags(arguments, (MULTIRUN, CONFIG_DIR))
     plan = Composer(flags.config_dir).plan(flags.overrides, multirun=flags.multirun)
     count = len(plan.candidates)
     excluded = sum(candidate.not_applicable is not None for candidate in plan.candidates)
     print(f"{count} candidate{'s' * (count != 1)}: names, parameters and bounds are right")  # noqa: T201
     if excluded:
         print(f"{excluded} of them do not apply (choices that exclude each other)")  # noqa: T201
-    files = [c for c in plan.candidates if c.config.data.name not in GENERATED]
+    files = [c for c in plan.candidates if "path" in c.config.data.params]
     if files:
         _check_tables(files)
     return 0

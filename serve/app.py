@@ -10,7 +10,7 @@ from litestar import Litestar
 from fraudlab.errors import BundleError
 from serve.bodies import Limits
 from serve.decoding import BodyRequest
-from serve.edge import Edge
+from serve.edge import Edge, Live
 from serve.errors import UnavailableError, answer_problem
 from serve.model import Model, load_model
 from serve.openapi import describe
@@ -36,16 +36,13 @@ def create_app(settings: Settings) -> Edge:
     telemetry = Telemetry(settings)
     executor = ThreadPoolExecutor(settings.batch_threads, thread_name_prefix="batch")
     serving = load_serving(settings)
-    app = build_app(serving, telemetry, executor)
     return Edge(
-        app=app,
-        routes={route.path for route in app.routes},
+        live=make_live(serving, telemetry, executor),
         limits=Limits(
             size=settings.body_limit,
             seconds=settings.body_seconds,
             sizes={BATCH: settings.batch_body_limit},
         ),
-        direct=direct_answers(serving),
         telemetry=telemetry,
         on_close=executor.shutdown,
     )
@@ -60,6 +57,13 @@ def load_serving(settings: Settings) -> Serving:
         return UnavailableError(str(error))
     _log.info("bundle %s loaded, %d golden rows agree", model.id, len(model.golden))
     return model
+
+
+def make_live(serving: Serving, telemetry: Telemetry, executor: ThreadPoolExecutor) -> Live:
+    """Return what answers with `serving`."""
+    app = build_app(serving, telemetry, executor)
+    routes = frozenset(route.path for route in app.routes)
+    return Live(app, routes, direct_answers(serving))
 
 
 def build_app(serving: Serving, telemetry: Telemetry, executor: ThreadPoolExecutor) -> Litestar:

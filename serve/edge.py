@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
@@ -137,19 +138,43 @@ class Exchange:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What answers requests: all that depends on the bundle, in one value.
+
+    Attributes
+    ----------
+    app
+        The Litestar application.
+    routes
+        The addresses `app` knows; figures and logs name no others.
+    direct
+        What the edge answers itself when it is POSTed, by address.
+    """
+
+    app: ASGIApp
+    routes: frozenset[str]
+    direct: Mapping[str, DirectAnswer]
+
+    def route_of(self, path: str) -> str:
+        """Return the route that Litestar takes `path` for."""
+        if path in self.routes:
+            return path
+        path = path.rstrip("/") or "/"
+        return path if path in self.routes else UNMATCHED
+
+
 class Edge:
     """The ASGI application the server runs.
 
+    A request is answered to its end by what was live when it came.
+
     Parameters
     ----------
-    app
-        The Litestar application behind it.
-    routes
-        The addresses `app` knows; figures and logs name no others.
+    live
+        What answers.
     limits
         What a body may be.
-    direct
-        What is answered here when it is POSTed, by address.
     telemetry
         Where answers are recorded.
     on_close
@@ -158,18 +183,14 @@ class Edge:
 
     def __init__(
         self,
-        app: ASGIApp,
-        routes: Collection[str],
+        live: Live,
         limits: Limits,
-        direct: Mapping[str, DirectAnswer],
         telemetry: Telemetry,
         on_close: Callable[[], None],
     ) -> None:
-        self.app = app
+        self.live = live
         self.telemetry = telemetry
-        self._routes = frozenset(routes)
         self._limits = limits
-        self._direct = direct
         self._on_close = on_close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -178,9 +199,9 @@ class Edge:
         if kind == "http":
             await self._answer(scope, receive, send)
         elif kind == "lifespan":
-            await self._live(receive, send)
+            await self._follow_server(receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _follow_server(self, receive: Receive, send: Send) -> None:
         await receive()
         self.telemetry.start()
         await send({"type": "lifespan.startup.complete"})  # type: ignore[typeddict-item]
@@ -190,8 +211,8 @@ class Edge:
         await send({"type": "lifespan.shutdown.complete"})  # type: ignore[typeddict-item]
 
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        route = path if path in self._routes else self._near(path)
+        live, path = self.live, scope["path"]
+        route = live.route_of(path)
         exchange = Exchange(scope, send, route, self.telemetry)
         self.telemetry.in_flight += 1
         try:
@@ -201,11 +222,11 @@ class Edge:
                 limits = self._limits
                 size = limits.size_at(route)
                 body = await read_body(receive, exchange.length, size, limits.seconds)
-                if path in self._direct and scope["method"] == "POST":
-                    await self._answer_directly(exchange, scope, self._direct[path], body)
+                if path in live.direct and scope["method"] == "POST":
+                    await self._answer_directly(exchange, scope, live.direct[path], body)
                     return
                 receive = replay(body, receive)
-            await self.app(scope, receive, exchange.send)
+            await live.app(scope, receive, exchange.send)
         except ClientGoneError:
             pass
         except Exception as error:  # noqa: BLE001 - the last place where a leak can be prevented
@@ -213,11 +234,6 @@ class Edge:
         finally:
             self.telemetry.in_flight -= 1
             exchange.record()
-
-    def _near(self, path: str) -> str:
-        """Return the route that Litestar takes `path` for."""
-        path = path.rstrip("/") or "/"
-        return path if path in self._routes else UNMATCHED
 
     async def _answer_directly(
         self, exchange: Exchange, scope: Any, direct: DirectAnswer, body: bytes

@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from fraudlab.manifest import Field
+from fraudlab.manifest import Field, RiskLevel
 from fraudlab.preprocess import FLOAT32_MAX
 
-RiskLevel = Literal["low", "medium", "high"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 _ESCAPED = re.compile(r'[\\"\x00-\x1f]')
 

@@ -11,9 +11,11 @@ import msgspec
 from msgspec import Meta
 
 from fraudlab.errors import UserError
+from fraudlab.threads import VARIABLE as THREADS
 
 PREFIX = "FRAUDLAB_"
 HOME = "FRAUDLAB_HOME"
+TRAINING = frozenset({THREADS})  # settings of training, which may share an environment with us
 _MIB = 1 << 20
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -77,6 +79,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         If a FRAUDLAB_ variable does not exist or its value is not possible.
     """
     given = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
+    given = {name: text for name, text in given.items() if name not in TRAINING}
     home = given.pop(HOME, "") or "."
     values: dict[str, Any] = {"home": str(Path(home).absolute())}
     for name, text in given.items():
@@ -93,7 +96,7 @@ def _convert(name: str, text: str) -> object:
         return msgspec.convert(text, VARIABLES[name].type, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(
-            f"{name} is {text!r}: {str(error).lower()}. Meant is {_describe(name)}."
+            f"{name} is {text!r}: {str(error).lower()}. Expected: {_describe(name)}."
         ) from error
 
 

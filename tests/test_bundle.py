@@ -158,8 +158,11 @@ def test_a_manifest_that_is_sealed_anew_is_read(written):
         ("features", {}),
         ("features", [{"name": 1}]),
         ("features", [{"name": "a", "kind": "python"}]),
-        ("features", [{"name": "a", "surprise": 1}]),
         ("preprocess", []),
+        ("preprocess", {"numeric": [], "surprise": 1}),
+        ("preprocess", {"numeric": [], "scaler": {"type": "identity", "surprise": 1}}),
+        ("preprocess", {"numeric": [{"name": "a", "surprise": 1}]}),
+        ("calibration", {"type": "identity", "surprise": 1}),
         ("threshold", {"strategy": "fixed", "value": "high"}),
         ("calibration", {"type": "pickle"}),
         ("model", {}),
@@ -167,7 +170,6 @@ def test_a_manifest_that_is_sealed_anew_is_read(written):
         ("files", {}),
         ("files", {"../model.onnx": {"size": 1, "sha256": "a"}}),
         ("files", {MODEL: {"size": -1, "sha256": 5}}),
-        ("surprise", 1),
         ("id", 7),
     ],
 )
@@ -175,6 +177,29 @@ def test_a_manifest_of_another_shape_is_refused(where, value, written):
     plain = json.loads((written / MANIFEST).read_bytes())
     (written / MANIFEST).write_bytes(sealed({**plain, where: value}))
     with pytest.raises(BundleError):
+        read_bundle(written)
+
+
+def test_a_manifest_with_fields_of_a_later_version_is_read(bundle, written):
+    plain = json.loads((written / MANIFEST).read_bytes())
+    told = [plain, plain["threshold"], plain["metrics"], plain["intervals"], plain["model"]]
+    for each in (*told, *plain["features"], *plain["files"].values()):
+        each["surprise"] = {"of": "a later version"}
+    (written / MANIFEST).write_bytes(sealed(plain))
+    read = read_bundle(written)
+    assert read.files == bundle.files
+    assert msgspec.structs.replace(read.manifest, checksum="") == bundle.manifest
+    (written / MANIFEST).write_bytes(sealed(plain).replace(b"a later", b"an other", 1))
+    with pytest.raises(BundleError, match="checksum"):
+        read_bundle(written)
+
+
+@pytest.mark.parametrize("field", ["link", "calibration", "preprocess"])
+def test_a_field_of_a_later_version_that_could_change_a_score_is_refused(field, written):
+    plain = json.loads((written / MANIFEST).read_bytes())
+    (plain["model"] if field == "link" else plain)[field]["surprise"] = 1
+    (written / MANIFEST).write_bytes(sealed(plain))
+    with pytest.raises(BundleError, match="surprise"):
         read_bundle(written)
 
 

@@ -138,6 +138,44 @@ def test_a_flag_that_does_not_fit_is_refused(run, words, text):
     assert text in done.err
 
 
+@pytest.mark.parametrize(
+    ("command", "flag", "allowed"),
+    [
+        ("train", "-m=2", "-m, --cfg, --config-dir, -v, --help"),
+        ("validate", "--cfg", "-m, --config-dir, -v, --help"),
+        ("validate", "-c", "-m, --config-dir, -v, --help"),
+        ("prepare", "--cfg=job", "--config-dir, -v, --help"),
+        ("prepare", "-m", "--config-dir, -v, --help"),
+        ("prepare", "--multirun", "--config-dir, -v, --help"),
+    ],
+)
+def test_a_flag_that_means_nothing_to_a_command_is_refused(run, command, flag, allowed):
+    done = run(command, flag, "data=simulated_small", "output=out.parquet")
+    assert (done.code, done.err) == (2, f"error: no flag {flag!r}; flags are {allowed}\n")
+
+
+def test_a_delay_that_leaks_labels_is_an_error_of_the_asker(run):
+    done = run("train", "features.params.delay_days=1")
+    assert done.code == 2
+    assert "split.params.delay_days=7" in done.err
+
+
+def test_make_clean_cache_clears_the_home_alone(home, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for folder in (home, elsewhere):
+        (folder / ".cache").mkdir()
+        (folder / "kept").touch()
+    command = ["make", "-f", str(ROOT / "Makefile"), "clean-cache"]
+    subprocess.run(command, cwd=elsewhere, check=True, capture_output=True)
+    assert not (home / ".cache").exists()
+    assert (home / "kept").exists()
+    assert (elsewhere / ".cache").exists()
+    unset = {name: value for name, value in os.environ.items() if name != "FRAUDLAB_HOME"}
+    subprocess.run(command, cwd=elsewhere, env=unset, check=True, capture_output=True)
+    assert not (elsewhere / ".cache").exists()
+    assert (elsewhere / "kept").exists()
+
+
 # validate
 
 

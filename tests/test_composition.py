@@ -190,6 +190,38 @@ def test_a_recipe_may_write_its_lists_as_yaml_lists_and_needs_no_mode(folder):
     ]  # fmt: skip
 
 
+SHARED = {
+    "keep=1,3": "keep holds for the whole command, so its candidates cannot differ in it: got 1 an",
+    "selection=average_precision,recall_first": "selection holds for the whole command",
+    "tracking=sqlite,disabled": "tracking holds for the whole command",
+    "tracking.experiment=a,b": "tracking holds for the whole command",
+    "resume=auto,never": "resume holds for the whole command",
+    "fail_fast=false,true": "fail_fast holds for the whole command",
+}
+
+
+@pytest.mark.parametrize("word", SHARED)
+def test_what_holds_for_a_whole_sweep_cannot_be_swept(word):
+    assert refusal(word, "model=logreg,rf", sweep=True).startswith(SHARED[word])
+
+
+def test_what_holds_for_a_whole_sweep_may_be_set_once_or_listed_alike():
+    found = plan("keep=3,3", "selection=recall_first", "seed=1,2", sweep=True).candidates
+    assert {(c.config.keep, c.config.selection.name) for c in found} == {(3, "recall_first")}
+
+
+def test_recipes_that_differ_in_what_holds_for_a_whole_sweep_are_refused(folder):
+    for stem, keep in (("few", 1), ("many", 9)):
+        text = f"# @package _global_\nkeep: {keep}\n"
+        (folder / "experiment" / f"{stem}.yaml").write_text(text)
+    text = refusal("experiment=few,many", sweep=True, folder=folder)
+    assert text.startswith("keep holds for the whole command")
+    assert "got 1 and 9" in text
+    listed = "# @package _global_\nhydra: {sweeper: {params: {keep: '1,9'}}}\n"
+    (folder / "experiment" / "listed.yaml").write_text(listed)
+    assert "got 1 and 9" in refusal("experiment=listed", folder=folder)
+
+
 def test_an_impossible_pair_is_listed_in_a_sweep():
     found = plan("sampler=identity,smote", "calibration=prior", sweep=True).candidates
     assert found[0].not_applicable is None
@@ -299,6 +331,24 @@ def test_parameters_that_contradict_each_other_are_refused_with_their_words(word
     assert "from the command line" in refusal(*words)
 
 
+def test_features_that_know_labels_before_the_split_does_are_refused():
+    text = refusal("features.params.delay_days=1")
+    assert text.startswith("features.params.delay_days=1 is less than split.params.delay_days=7")
+    assert "set features.params.delay_days to 7 or more (from the command line," in text
+    text = refusal("features.params.delay_days=7", "split.params.delay_days=14")
+    assert "set features.params.delay_days to 14 or more" in text
+    listed = refusal("features.params.delay_days=7,8", "split.params.delay_days=8", sweep=True)
+    assert "features.params.delay_days=7 is less" in listed
+
+
+def test_the_delay_of_features_may_be_longer_or_stand_alone():
+    for words in (["features.params.delay_days=9"], ["features.params.delay_days=7"]):
+        assert one(*words).config.split.params["delay_days"] == 7
+    alone = one("split=stratified", "features.params.delay_days=1").config
+    assert alone.features.params["delay_days"] == 1
+    assert one("features=identity", "split.params.delay_days=14").config.features.params == {}
+
+
 # The user's own YAML
 
 FILES = {
@@ -307,7 +357,11 @@ FILES = {
     "model/key": ("nam: xgb\n", "no key 'model.nam'; did you mean 'name'?", "model/key.yaml:1"),
     "model/plugin": ("name: xgbb\n", "no model plugin 'xgbb'; did you mean 'xgb'", "plugin.yaml:1"),
     "model/target": ("name: xgb\n_target_: os.system\n", "'model._target_'", "target.yaml:2"),
-    "model/broken": ("name: xgb\nparams: {a: [\n", "this is no YAML", "mine/model/broken.yaml:3"),
+    "model/broken": (
+        "name: xgb\nparams: {a: [\n",
+        "this is not valid YAML",
+        "mine/model/broken.yaml:3",
+    ),
     "model/twice": ("name: xgb\nname: rf\n", "duplicate key name", "mine/model/twice.yaml:2"),
     "model/list": ("- 1\n- 2\n", "model must be {name, params}, got [1, 2]", "model/list.yaml"),
     "model/text": ("just text\n", "no key 'model.just text'", "mine/model/text.yaml"),
@@ -320,7 +374,7 @@ FILES = {
     "model/nowhere": ("name: xgb\nparams: {max_depth: '${no.where}'}\n", "'no.where'", "yaml:2"),
     "model/parent": ("defaults: [xgg]\n", "no model option 'xgg'", "mine/model/parent.yaml"),
     "model/child": ("defaults: [typo_base]\n", "'max_dept'", "mine/model/typo_base.yaml:2"),
-    "model/binary": (b"\xff\xfe\x00", "no mapping of keys", "model/binary.yaml"),
+    "model/binary": (b"\xff\xfe\x00", "does not hold keys and values", "model/binary.yaml"),
     "experiment/stray": ("# @package _global_\nstray: 1\n", "no key 'stray'", "stray.yaml:2"),
     "experiment/scalar": ("# @package _global_\nmodel: 5\n", "got 5", "experiment/scalar.yaml:2"),
     "experiment/place": ("seed: 1\n", "must begin with", "mine/experiment/place.yaml"),

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fraudlab.bundle import MODEL, Bundle
+from fraudlab import experiment, exporting
+from fraudlab.bundle import CARD, MODEL, Bundle
 from fraudlab.calibrating import PARTS, calibrate_and_cut, parts_by_card
 from fraudlab.config import Choice, Config
 from fraudlab.detector import encode
 from fraudlab.experiment import RunResult, truth_of
 from fraudlab.links import SigmoidLink
 from fraudlab.metrics import evaluate
-from fraudlab.protocols import Cut, Rows, Scores, Split
+from fraudlab.protocols import Cut, Fold, Rows, Scores, Split, Stage
 from fraudlab.registry import build, names
 from fraudlab.table import Table
-from tests.candidates import make_config, make_table, split_of, train, transaction_table
+from tests.candidates import (
+    make_config,
+    make_table,
+    split_of,
+    train,
+    transaction_table,
+    transactions,
+)
 
 SMALL = {"tree": {"max_depth": 4}, "xgb": {"n_estimators": 8}, "lgbm": {"n_estimators": 8}}
 SMALL |= {"rf": {"n_estimators": 8}}
@@ -210,6 +221,94 @@ def test_shuffled_labels_are_worth_the_prevalence(model):
     test = train(candidate(model), make_table(columns)).metrics.test
     assert test["average_precision"] == pytest.approx(test["prevalence"], abs=0.04)
     assert test["roc_auc"] == pytest.approx(0.5, abs=0.07)
+
+
+def tied(scores: Scores) -> int:
+    return len(scores.score) - len(np.unique(scores.score))
+
+
+def test_a_calibration_that_makes_ties_is_ranked_with_them(table, split):
+    raw = train(candidate("logreg"), table, split)
+    isotonic = train(candidate("logreg", calibration="isotonic"), table, split)
+    shipped = isotonic.scores["validation"]
+    assert tied(shipped) > tied(raw.scores["validation"]) + 50
+    found = isotonic.metrics.validation
+    assert found["average_precision"] == average_precision_score(shipped.label, shipped.score)
+    assert found["roc_auc"] == roc_auc_score(shipped.label, shipped.score)
+    assert found["average_precision"] != raw.metrics.validation["average_precision"]
+
+
+@pytest.mark.parametrize("calibration", names("calibration"))
+def test_a_calibration_keeps_the_ranking_exactly_when_it_says_so(calibration):
+    margin, truth = scored(3000)
+    linear, score = margin, SigmoidLink().score(margin)
+    fitted = build("calibration", Choice(calibration)).fit(linear, score, truth.label, 0.5)
+    calibrated = fitted.apply(margin, SigmoidLink())
+    made_ties = len(np.unique(calibrated)) < len(np.unique(margin))
+    assert fitted.keeps_ranking is not made_ties
+
+
+def test_ranking_metrics_of_a_calibration_that_keeps_the_order_are_those_of_the_model(table, split):
+    identity = train(candidate("logreg", calibration="identity"), table, split)
+    sigmoid = train(candidate("logreg"), table, split)
+    for name in ("average_precision", "roc_auc"):
+        assert sigmoid.metrics.validation[name] == identity.metrics.validation[name]
+
+
+def test_the_scores_of_each_part_are_kept_with_their_rows(table, split):
+    result = train(candidate(), table, Split(split.folds * 2, split.validation))
+    _, validation, test = judged(split)
+    assert result.scores["validation"].row.tolist() == validation.tolist()
+    assert result.scores["test"].row.tolist() == [*test, *test]
+    for scores in result.scores.values():
+        assert scores.label.tolist() == table.label[scores.row].tolist()
+        assert scores.card.tolist() == table.card[scores.row].tolist()
+        assert scores.day is None
+    cut = result.bundle.manifest.threshold.value
+    again = evaluate(result.scores["test"], np.full(2 * len(test), cut))
+    assert again["average_precision"] == pytest.approx(result.metrics.test["average_precision"])
+
+
+def test_equal_stages_of_several_folds_are_fitted_once_and_one_bundle_is_packed(
+    table, split, monkeypatch
+):
+    counts = Counter()
+
+    def counted(module: ModuleType, name: str) -> None:
+        real = getattr(module, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            counts[name] += 1
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(module, name, call)
+
+    counted(exporting, "fit_detector")
+    counted(experiment, "calibrate_and_cut")
+    counted(experiment, "pack")
+    fold = split.folds[0]
+    cut, test = (Stage(of.fit.copy(), of.judge.copy()) for of in (fold.cut, fold.test))
+    train(candidate(), table, Split((fold, Fold(cut, test)), (fold.cut, cut)))
+    assert counts == {"fit_detector": 1, "calibrate_and_cut": 1, "pack": 1}
+
+
+def test_parts_that_differ_in_one_row_are_fitted_each(table, split):
+    fold = split.folds[0]
+    shorter = Stage(fold.test.fit[1:], fold.test.judge)
+    both = train(candidate(), table, Split((fold, Fold(fold.cut, shorter)), (fold.cut,)))
+    alone = train(candidate(), table, Split((Fold(fold.cut, shorter),), (fold.cut,)))
+    half = len(fold.test.judge)
+    assert both.scores["test"].score[half:].tolist() == alone.scores["test"].score.tolist()
+
+
+def test_a_table_without_days_and_cards_has_no_figure_per_day_or_card(home):
+    columns = transactions(600)
+    del columns["card"]
+    result = train(candidate(), make_table(columns, amount="amount"))
+    for part in (result.metrics.validation, result.metrics.test):
+        assert "value_detection_rate" in part
+        assert not [name for name in part if "per_day" in name or "card" in name]
+    assert "alerts_per_day" not in result.bundle.files[CARD].decode()
 
 
 def test_a_model_that_learns_nothing_is_worth_nothing(table, split):

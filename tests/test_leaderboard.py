@@ -101,6 +101,32 @@ def test_a_candidate_without_the_metric_that_ranks_comes_last(run: Run, swept: l
     assert run("leaderboard").code == 0
 
 
+def test_metrics_that_a_table_does_not_have_are_blank(run: Run, swept: list[str]) -> None:
+    daily = {"alerts_per_day": 3.5, "card_precision_at_100": 0.25}
+    last = read_result(board(run)[-1]["run"])
+    assert last is not None
+    assert not daily.keys() & last.metrics.validation.keys()  # the table has no time
+    both = Metrics(last.metrics.validation | daily, last.metrics.test | daily)
+    write_run(msgspec.structs.replace(last, metrics=both))
+    cells = list(csv.DictReader(io.StringIO(run("leaderboard", "format=csv").out)))
+    assert [cell["validation_alerts_per_day"] == "" for cell in cells] == [True, True, False]
+    assert [cell["test_card_precision_at_100"] == "" for cell in cells] == [True, True, False]
+    assert all(float(cell["validation_recall"]) >= 0 for cell in cells)
+    done = run("leaderboard", "show=test")
+    assert done.code == 0, done.err
+    assert "None" not in done.out
+    assert run("promote", f"run={cells[1]['run']}").code == 0
+
+
+def test_warnings_of_a_run_are_listed(run: Run, swept: list[str]) -> None:
+    best = board(run)[0]
+    assert best["warnings"] == []
+    record = read_result(best["run"])
+    assert record is not None
+    write_run(msgspec.structs.replace(record, warnings=("did not converge", "all alike")))
+    assert board(run)[0]["warnings"] == ["did not converge", "all alike"]
+
+
 def test_the_selections_rule_ranks(run: Run, swept: list[str]) -> None:
     run("train", *swept, *GRID, "selection=recall_first")
     rows = board(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,6 +153,31 @@ def test_a_part_without_alerts_has_finite_metrics_and_no_warning():
 def test_scores_of_exactly_zero_and_one_have_a_finite_log_loss():
     found = evaluate(rows_of([1.0, 0.0], [0, 1]), np.full(2, 0.5))
     assert found["log_loss"] == pytest.approx(-np.log(1e-15), rel=0.01)
+
+
+PER_CARD = {"card_precision_at_100", "card_precision_at_100_ceiling"}
+
+
+@pytest.mark.parametrize(
+    ("gone", "left_out"),
+    [
+        (["card"], PER_CARD),
+        (["day"], {*PER_CARD, "alerts_per_day"}),
+        (["day", "card"], {*PER_CARD, "alerts_per_day"}),
+    ],
+)
+def test_rows_without_days_or_cards_have_no_figure_per_day_or_card(gone, left_out):
+    scores = rows_of([0.9, 0.2, 0.1], [1, 0, 0])
+    full = evaluate(scores, np.full(3, 0.5))
+    found = evaluate(replace(scores, **dict.fromkeys(gone)), np.full(3, 0.5))
+    assert set(full) - set(found) == left_out
+    assert found == {name: full[name] for name in found}
+
+
+def test_rows_can_be_ranked_by_other_scores_than_they_are_cut_by():
+    scores = rows_of([0.9, 0.9, 0.1], [1, 0, 0])
+    found = evaluate(scores, np.full(3, 0.5), ranked=replace(scores, score=np.array([3.0, 2, 1])))
+    assert (found["average_precision"], found["precision"]) == (1.0, 0.5)
 
 
 def test_calibration_error_is_the_gap_in_bins_of_equal_mass():

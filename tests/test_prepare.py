@@ -108,6 +108,33 @@ def test_a_label_of_a_features_name_is_refused(run: Run, tmp_path: Path) -> None
     assert "two columns are named 'TX_DURING_NIGHT'" in done.err
 
 
+def test_candidates_that_share_a_table_are_one_file(
+    run: Run, tmp_path: Path, own: list[str]
+) -> None:
+    output = tmp_path / "out.parquet"
+    done = run("prepare", *own, "model=logreg,xgb", "seed=1,2", f"output={output}")
+    assert done.code == 0, done.err
+    assert output.is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["data=simulated,ulb"], "differ in data: got simulated and ulb; choose one"),
+        (["data=simulated", "features=identity,rfm"], "differ in features: got identity and rfm"),
+        (["data=simulated", "data.days=50,60"], "differ in data: got {'customers': 5000"),
+        (["experiment=demo,handbook_baseline"], "differ in data: got {'customers': 500,"),
+    ],
+)
+def test_candidates_of_several_tables_are_refused(
+    run: Run, tmp_path: Path, words: list[str], text: str
+) -> None:
+    done = run("prepare", *words, f"output={tmp_path / 'out.parquet'}")
+    assert done.code == 2
+    assert text in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("output", "words"),
     [

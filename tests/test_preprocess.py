@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fraudlab.detector import encode, fit_detector, fit_preprocess
+from fraudlab.config import Config
+from fraudlab.detector import encode, fit_detector, fit_preprocess, learn_fields
 from fraudlab.errors import DataError
-from fraudlab.preprocess import FLOAT32_MAX, Encoder
+from fraudlab.preprocess import FLOAT32_MAX, Encoder, Preprocess
+from fraudlab.protocols import Rows
+from fraudlab.table import Table
 from tests.candidates import fit, make_config, make_table, train, transaction_table
 
 SCALERS = ("identity", "standard", "robust", "minmax", "quantile", "power")
+
+
+def preprocess_of(config: Config, table: Table, rows: Rows) -> Preprocess:
+    return fit_preprocess(config, table, rows, learn_fields(table, rows))
 
 
 def labels(rows: int) -> list[int]:
@@ -20,7 +27,7 @@ def labels(rows: int) -> list[int]:
 def levels_of(**counts: int) -> tuple[str, ...]:
     shop = [name for name, count in counts.items() for _ in range(count)]
     table = make_table({"shop": shop, "fraud": labels(len(shop))})
-    return fit_preprocess(make_config(), table, np.arange(len(table))).categorical[0].levels
+    return preprocess_of(make_config(), table, np.arange(len(table))).categorical[0].levels
 
 
 def test_a_level_needs_twenty_rows_of_train():
@@ -37,7 +44,7 @@ def encoder() -> Encoder:
     shop = ["a"] * 25 + ["b"] * 21 + ["c"] * 4 + [None] * 10
     numbers = [float(row) for row in range(50)] + [None] * 10
     table = make_table({"shop": shop, "number": numbers, "fraud": labels(60)})
-    return Encoder(fit_preprocess(make_config(scaler="identity"), table, np.arange(60)))
+    return Encoder(preprocess_of(make_config(scaler="identity"), table, np.arange(60)))
 
 
 def test_rare_and_unseen_levels_share_a_column_and_missing_has_its_own():
@@ -73,7 +80,7 @@ def only_missing_later() -> tuple:
 @pytest.mark.parametrize("scaler", SCALERS)
 def test_a_number_missing_only_after_train_is_the_median_and_never_nan(scaler):
     table, early, late = only_missing_later()
-    preprocess = fit_preprocess(make_config(scaler=scaler), table, early)
+    preprocess = preprocess_of(make_config(scaler=scaler), table, early)
     assert preprocess.columns[0] == "number"
     assert "number=missing" not in preprocess.columns
     matrix = encode(table, late, preprocess)
@@ -141,7 +148,7 @@ def test_only_train_is_learned_from():
     changed.frame.iloc[200:, changed.frame.columns.get_loc("risk")] = 1e6
     changed.frame.iloc[200:, changed.frame.columns.get_loc("shop")] = "new"
     config = make_config(scaler="power")
-    assert fit_preprocess(config, table, rows) == fit_preprocess(config, changed, rows)
+    assert preprocess_of(config, table, rows) == preprocess_of(config, changed, rows)
 
 
 def test_a_matrix_is_the_same_read_by_the_table_or_by_the_row():

@@ -126,12 +126,16 @@ def dropped(home: Path, run: Run, small_table: list[str]) -> dict[str, Any]:
 def test_a_bundle_that_was_not_kept_is_made_again_byte_for_byte(
     home: Path, run: Run, dropped: dict[str, Any]
 ) -> None:
+    kept = home / "outputs" / "runs" / dropped["run"] / "manifest.json"
+    older = json.loads(kept.read_bytes()) | {"id": "older"}  # a name counts in seconds
+    kept.write_text(json.dumps(older))
     done = run("promote", f"run={dropped['run']}")
     assert done.code == 0, done.err
     assert "training it again" in done.err
     manifest = json.loads((home / "bundles" / "champion" / "manifest.json").read_bytes())
     assert manifest["files"]["model.onnx"]["sha256"] == dropped["sha256"]
     assert manifest["metrics"] == dropped["metrics"]
+    assert json.loads(kept.read_bytes())["id"] == manifest["id"] == champion(home)
     assert board(run)[1]["bundle"] == f"bundles/{champion(home)}"
 
 
@@ -165,7 +169,30 @@ def test_another_model_than_the_one_judged_is_refused(
 ) -> None:
     kept = home / "outputs" / "runs" / dropped["run"] / "manifest.json"
     kept.write_text(kept.read_text().replace(dropped["sha256"], "0" * 64))
-    assert_refused(home, run, dropped, "the libraries have changed")
+    assert_refused(home, run, dropped, "another model.onnx came of it: the libraries have changed")
+
+
+@pytest.mark.parametrize("part", ["preprocess", "calibration", "threshold", "metrics"])
+def test_the_same_model_judged_otherwise_is_refused(
+    home: Path, run: Run, dropped: dict[str, Any], part: str
+) -> None:
+    kept = home / "outputs" / "runs" / dropped["run"] / "manifest.json"
+    manifest = json.loads(kept.read_bytes())
+    assert raise_a_number(manifest[part])
+    kept.write_text(json.dumps(manifest))
+    assert_refused(home, run, dropped, f"another {part} came of it: the libraries have changed")
+
+
+def raise_a_number(content: Any) -> bool:
+    """Add one millionth to the first fraction inside `content`."""
+    places = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in places:
+        if isinstance(value, float):
+            content[key] = value + 1e-6
+            return True
+        if isinstance(value, dict | list) and raise_a_number(value):
+            return True
+    return False
 
 
 def test_a_manifest_that_has_gone_refuses(home: Path, run: Run, dropped: dict[str, Any]) -> None:

@@ -92,7 +92,7 @@ def test_a_faulty_cell_is_named_by_its_line(
 
 
 ROLES = {
-    "unreadable time": ("soon,1,1.5,a,0", "data.time=time", ("'time'", "'soon'", "no time")),
+    "unreadable time": ("soon,1,1.5,a,0", "data.time=time", ("'time'", "'soon'", "is not a time")),
     "impossible day": ("2024-02-31 00:00:00,1,1,a,0", "data.time=time", ("'time'", "2024-02-31")),
     "a zone in one row": ("2024-01-01T00:00:00Z,1,1,a,0", "data.time=time", ("'time'", "zone")),
     "missing time": (",1,1.5,a,0", "data.time=time", ("'time' is empty", "needs a time")),
@@ -142,7 +142,7 @@ WHOLE = {
     "not UTF-8": ("größe,fraud\n1,0\n2,1\n".encode("latin-1"), ("line 1 is not UTF-8",)),
     "not UTF-8 below": ("x,fraud\na,0\nä,1\n".encode("latin-1"), ("line 3 is not UTF-8",)),
     "UTF-16": ("x,fraud\n1,0\n2,1\n".encode("utf-16"), ("not UTF-8",)),
-    "gzip": (gzip.compress(b"x,fraud\n1,0\n2,1\n"), ("gzip", "unpack")),
+    "gzip": (gzip.compress(b"x,fraud\n1,0\n2,1\n"), ("gzip", "decompress")),
     "Parquet inside": (b"PAR1....PAR1", ("Parquet file by its content",)),
     "column always missing": ("x,y,fraud\n1,,0\n2,,1\n", ("'y' is empty in every row",)),
     "no input": ("fraud\n0\n1\n", ("no input",)),
@@ -177,7 +177,7 @@ def test_a_wrong_ending_is_refused(validate: Callable[..., Done], name: str) -> 
 
 
 def test_a_csv_named_parquet_is_refused(validate: Callable[..., Done]) -> None:
-    refused(validate("\n".join(lines()), name="own.parquet"), "no Parquet file by its content")
+    refused(validate("\n".join(lines()), name="own.parquet"), "not a Parquet file by its content")
 
 
 def test_a_file_that_is_not_there_names_its_neighbour(run: Run, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
 from pathlib import Path
 
@@ -11,21 +12,29 @@ import numpy as np
 import pytest
 
 from fraudlab.bundle import MODEL
+from fraudlab.protocols import Fold, Split, Stage
 from fraudlab.registry import names
-from tests.candidates import make_config, make_table, train, transaction_table
+from fraudlab.threads import VARIABLE, budget
+from tests.candidates import make_config, make_table, split_of, train, transaction_table
 from tests.conftest import run_process
 
 CODE = """
 import hashlib, json, sys
+import msgspec
 from fraudlab.bundle import MODEL
 from tests.candidates import make_config, train, transaction_table
 table = transaction_table(int(sys.argv[1]))
 for model, params in json.loads(sys.argv[2]).items():
-    config = make_config(model=(model, params), sampler="smote")
-    print(model, hashlib.sha256(train(config, table).bundle.files[MODEL]).hexdigest())
+    split = ("stratified", {"train": 0.9, "validation": 0.05})
+    config = make_config(model=(model, params), sampler="smote", split=split)
+    bundle = train(config, table).bundle
+    learned = [bundle.manifest.preprocess, bundle.manifest.calibration, bundle.manifest.threshold]
+    content = bundle.files[MODEL] + msgspec.json.encode(learned)
+    print(model, hashlib.sha256(content).hexdigest())
 """
-ROWS = 12_000  # enough for the libraries to share the rows between threads
+ROWS = 35_000  # enough for the libraries, BLAS too, to share the rows between threads
 
+THREADS = ("FRAUDLAB_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 MODELS = {
     "tree": {},
     "logreg": {},
@@ -52,24 +61,40 @@ def digests(folder: Path, **variables: str) -> dict[str, str]:
 
 
 def test_the_graph_is_the_same_bytes_in_every_process_and_with_any_number_of_threads(script):
-    one = digests(script, FRAUDLAB_THREADS="1")
-    assert one == digests(script, FRAUDLAB_THREADS="2", PYTHONHASHSEED="1")
+    one = digests(script, **dict.fromkeys(THREADS, "1"))
+    assert one == digests(script, **dict.fromkeys(THREADS, "2"), PYTHONHASHSEED="1")
 
 
 @pytest.mark.parametrize("model", names("model"))
 @pytest.mark.parametrize("scaler", ["identity", "power"])
 def test_a_run_warns_of_nothing(model, scaler):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        result = train(make_config(model=model, scaler=scaler), transaction_table(300))
+    result = train(make_config(model=model, scaler=scaler), transaction_table(300))
+    assert result.warnings == ()
     assert all(np.isfinite(value) for value in result.metrics.test.values())
 
 
-def test_an_optimiser_that_gives_up_is_one_warning_that_says_what_to_do():
+def test_an_optimiser_that_gives_up_is_one_warning_of_the_run_that_says_what_to_do(capfd):
     config = make_config(model=("logreg", {"max_iter": 1}))
-    with pytest.warns(UserWarning, match="model.params.max_iter") as caught:
-        train(config, transaction_table(300))
-    assert len(caught) == 1
+    table = transaction_table(300)
+    fold = split_of(config, table).folds[0]
+    later = Stage(fold.test.fit[:-20], fold.test.judge)  # a second fit that gives up as well
+    split = Split(folds=(fold, Fold(fold.cut, later)), validation=(fold.cut,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (warning,) = train(config, table, split).warnings
+    assert "model.params.max_iter" in warning
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_process_may_not_use_is_not_in_the_budget(monkeypatch):
+    monkeypatch.delenv(VARIABLE)
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert budget() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert budget() == len(allowed)
 
 
 @pytest.mark.parametrize("scaler", names("scaler"))

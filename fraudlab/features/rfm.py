@@ -39,7 +39,8 @@ def rfm(
     frame
         Transactions in any order; rows of one second count in the frame's order.
     time, amount, card, terminal, label
-        Names of its columns; the label is 0/1.
+        Names of its columns; the label is 0/1. A missing amount stays missing in its own column and
+        adds nothing to a sum.
     windows_days
         Lengths of the windows.
     delay_days
@@ -59,7 +60,7 @@ def rfm(
     import polars as pl
 
     moment = seconds(frame[time])
-    paid = frame[amount].cast(pl.Float64).fill_null(0.0).to_numpy()
+    paid = frame[amount].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     columns: dict[str, Floats] = {
         amount: paid,
         WEEKEND: _weekend(moment),
@@ -67,7 +68,7 @@ def rfm(
     }
     reach = (max(windows_days) + delay_days) * SECONDS_PER_DAY
     past = Past.of(codes(frame[card]), moment, reach)
-    spent = units(paid)
+    spent = units(np.nan_to_num(paid, nan=0.0))
     for days in windows_days:
         begin, end = past.upto_row(days * SECONDS_PER_DAY)
         count = end - begin

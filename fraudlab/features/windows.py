@@ -58,8 +58,11 @@ class Past:
         return np.searchsorted(self.key, self.key - length, side="right"), end
 
     def earlier(self, length: int, delay: int) -> tuple[Integers, Integers]:
-        """Return begin and end of each row's window that ends `delay` seconds before the row."""
-        end = np.searchsorted(self.key, self.key - delay, side="right")
+        """Return begin and end of each row's window that ends `delay` seconds before the row.
+
+        Without a delay it ends before the row's own second: no row knows its own label.
+        """
+        end = np.searchsorted(self.key, self.key - delay, side="right" if delay else "left")
         return np.searchsorted(self.key, self.key - delay - length, side="right"), end
 
     def sums(self, values: Integers, begin: Integers, end: Integers) -> Integers:

@@ -7,7 +7,6 @@ from typing import Any
 
 import onnx
 
-from fraudlab.errors import ParityError
 from fraudlab.graph import nodes
 from fraudlab.links import Floats, SigmoidLink
 from fraudlab.protocols import Graph
@@ -18,21 +17,6 @@ TOLERANCE = 1e-9
 def export_linear(estimator: Any) -> Graph:
     """Return the graph of a LogisticRegression."""
     return write_dense([(estimator.coef_.T, estimator.intercept_)])
-
-
-def export_mlp(estimator: Any) -> Graph:
-    """Return the graph of an MLPClassifier.
-
-    Raises
-    ------
-    ParityError
-        If the hidden activation is not relu.
-    """
-    if estimator.activation != "relu":
-        raise ParityError(
-            f"MLP activation {estimator.activation!r} has no exact export; use 'relu'"
-        )
-    return write_dense(list(zip(estimator.coefs_, estimator.intercepts_, strict=True)))
 
 
 def write_dense(layers: Sequence[tuple[Floats, Floats]]) -> Graph:

@@ -22,15 +22,11 @@ def export_forest(estimator: Any) -> Graph:
     return write_trees(trees, estimator.n_features_in_, MeanLink(len(trees)), TOLERANCE)
 
 
-def sklearn_tree(fitted: Any, value: Floats, columns: Any = None) -> Tree:
-    """Return scikit-learn's tree structure with the leaf values `value`.
-
-    `columns` are the matrix columns the tree was shown, when it did not see all of them.
-    """
+def sklearn_tree(fitted: Any, value: Floats) -> Tree:
+    """Return scikit-learn's tree structure with the leaf values `value`."""
     split = fitted.children_left >= 0
-    feature = fitted.feature if columns is None else np.asarray(columns)[fitted.feature]
     return Tree(
-        feature=np.where(split, feature, -1).astype(np.int64),
+        feature=np.where(split, fitted.feature, -1).astype(np.int64),
         threshold=np.where(split, fitted.threshold, 0.0),
         left=fitted.children_left.astype(np.int64),
         right=fitted.children_right.astype(np.int64),
@@ -39,10 +35,10 @@ def sklearn_tree(fitted: Any, value: Floats, columns: Any = None) -> Tree:
     )
 
 
-def _fraud_tree(estimator: Any, columns: Any = None) -> Tree:
+def _fraud_tree(estimator: Any) -> Tree:
     """Return the tree whose leaves are the probability of fraud, as predict_proba gives it."""
     fitted = estimator.tree_
     classes = list(estimator.classes_)
     # A tree of a bag may have been shown one class only.
     value = fitted.value[:, 0, classes.index(1)] if 1 in classes else np.zeros(fitted.node_count)
-    return sklearn_tree(fitted, value, columns)
+    return sklearn_tree(fitted, value)

@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraudlab import registry
+from fraudlab.composition import Composer
 from fraudlab.config import Choice
 from fraudlab.errors import ConfigError, DataError
 from fraudlab.features.rfm import rfm
+from tests.candidates import fit, make_config
 
 DAY = 86_400
 NAMES = [
@@ -167,6 +169,50 @@ def test_no_feature_knows_a_later_row(
     assert compute(frame_of([each for _, each in past] + future)).row(new_place) == before
 
 
+@pytest.mark.parametrize(
+    ("overrides", "delay"),
+    [
+        ([], 7),
+        (["split.params.delay_days=14"], 14),
+        (["split.params.delay_days=0"], 0),
+        (["split=stratified"], 7),
+        (["split.params.delay_days=9", "features.params.delay_days=12"], 12),
+    ],
+)
+def test_features_know_labels_no_earlier_than_the_split_says(
+    overrides: list[str], delay: int
+) -> None:
+    words = ["data=simulated_small", "features=rfm", *overrides]
+    (candidate,) = Composer().plan(words).candidates
+    assert candidate.config.features.params["delay_days"] == delay
+    registry.build("features", candidate.config.features)
+
+
+@given(rows=ROWS, data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_without_a_delay_no_feature_knows_a_label_of_its_own_second(
+    rows: list[tuple[int, int, int, float, int]], data: st.DataObject
+) -> None:
+    row = data.draw(st.integers(0, len(rows) - 1))
+    flipped = [(*each[:4], 1 - each[4]) if each[0] >= rows[row][0] else each for each in rows]
+    before = compute(frame_of(rows), delay_days=0).row(row)
+    assert compute(frame_of(flipped), delay_days=0).row(row) == before
+
+
+def test_without_a_delay_the_label_of_the_second_before_is_known() -> None:
+    found = compute(frame_of([(5, 1, 1, 1.0, 1), (6, 2, 1, 1.0, 0)]), delay_days=0)
+    assert found["TERMINAL_ID_RISK_1DAY_WINDOW"].to_list() == [0.0, 1.0]
+
+
+def test_a_missing_amount_stays_missing_and_adds_nothing_to_a_sum() -> None:
+    rows = [(n * 1000, 1, 1, amount, 0) for n, amount in enumerate([10.0, 0.0, 20.0])]
+    frame = frame_of(rows)
+    missing = frame.with_columns(TX_AMOUNT=pl.Series([10.0, None, 20.0]))
+    found = compute(missing)
+    assert found["TX_AMOUNT"].is_nan().to_list() == [False, True, False]
+    assert found.drop("TX_AMOUNT").equals(compute(frame).drop("TX_AMOUNT"))
+
+
 def test_rows_of_one_second_count_in_the_order_of_the_table() -> None:
     found = compute(frame_of([(5, 1, 1, 10.0, 0), (5, 1, 1, 20.0, 0), (5, 1, 1, 60.0, 0)]))
     assert found["CUSTOMER_ID_NB_TX_1DAY_WINDOW"].to_list() == [1.0, 2.0, 3.0]
@@ -237,3 +283,16 @@ def test_amounts_too_large_to_be_summed_exactly_are_refused(tmp_path: Path) -> N
     raw = registry.build("data", Choice("table", params | {"entities": ["card", "shop"]})).read()
     with pytest.raises(DataError, match=r"'paid' add up to 1.2e\+15"):
         registry.build("features", Choice("rfm")).build(raw)
+
+
+def test_a_missing_amount_of_an_own_table_is_a_missing_input(tmp_path: Path) -> None:
+    rows = [f"{n * 50_000},{n % 4},{n % 3},{n or ''},{n % 2}" for n in range(60)]
+    path = tmp_path / "gaps.csv"
+    path.write_text("\n".join(["t,card,shop,paid,fraud", *rows]))
+    params = {"path": str(path), "label": "fraud", "time": "t", "amount": "paid"}
+    raw = registry.build("data", Choice("table", params | {"entities": ["card", "shop"]})).read()
+    detector = fit(make_config(), registry.build("features", Choice("rfm")).build(raw))
+    (paid,) = (field for field in detector.fields if field.name == "paid")
+    assert paid.nullable
+    assert "paid=missing" in detector.preprocess.columns
+    assert detector.preprocess.numeric[0].median == 30.0

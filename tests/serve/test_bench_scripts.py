@@ -23,8 +23,8 @@ def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", ["bench_serve.py", "bench.py"])
-def test_help_says_what_is_measured(name):
+@pytest.mark.parametrize("name", ["bench_serve.py", "bench.py", "check_serving.py"])
+def test_help_says_what_a_script_does(name):
     done = script(name, "--help")
     assert done.returncode == 0, done.stderr
     assert "temporary folder" in done.stdout

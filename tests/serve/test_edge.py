@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
 import threading
@@ -157,7 +158,7 @@ def test_a_failure_outside_litestar_leaks_nothing_either(ulb):
     async def fail(*_: Any) -> None:
         raise RuntimeError("secret")
 
-    app.app = fail
+    app.live = dataclasses.replace(app.live, app=fail)
     empty = [{"type": "http.request", "body": b"", "more_body": False}]
     start, answer = call(app, empty, path="/predict/batch")
     assert start["status"] == 500
@@ -178,3 +179,14 @@ def test_the_loop_goes_on_while_a_large_batch_is_scored(ulb, monkeypatch, servin
         client.post("/predict/batch", json={"transactions": ulb_rows(64)})
     assert names[0].startswith("batch")
     assert not names[1].startswith("batch")
+
+
+def test_what_is_live_is_one_value(ulb, strange):
+    app = app_with(ulb)
+    app.live = app_with(strange).live
+    for path in ("/predict", "/predict/"):  # answered by the edge, and by Litestar
+        body = json.dumps(strange.rows[0]).encode()
+        message = {"type": "http.request", "body": body, "more_body": False}
+        start, answer = call(app, [message], path=path)
+        assert start["status"] == 200
+        assert json.loads(answer["body"])["bundle"] == strange.bundle.manifest.id

@@ -59,6 +59,19 @@ def test_an_unknown_setting_names_the_nearest():
         read_settings({"FRAUDLAB_PROT": "1"})
 
 
+def test_settings_of_training_are_left_alone():
+    plain = read_settings({})
+    assert read_settings({"FRAUDLAB_THREADS": "1"}) == plain
+    assert read_settings({"FRAUDLAB_THREADS": "many"}) == plain  # training's to judge
+    with pytest.raises(SettingsError, match="FRAUDLAB_THREAD;"):
+        read_settings({"FRAUDLAB_THREAD": "1"})
+
+
+def test_a_wrong_value_is_told_with_what_is_expected():
+    with pytest.raises(SettingsError, match=r"Expected: port to listen on; 0 picks one \(default"):
+        read_settings({"FRAUDLAB_PORT": "http"})
+
+
 def test_help_documents_every_variable(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--help"])

@@ -22,7 +22,8 @@ def handbook(*, path: str | None = None, train_from: str | None = "2018-07-25") 
         A Parquet or CSV file with exactly the columns TRANSACTION_ID, TX_DATETIME, CUSTOMER_ID,
         TERMINAL_ID, TX_AMOUNT, TX_FRAUD and TX_FRAUD_SCENARIO.
     train_from
-        First day of the training window that `split=temporal` takes from here.
+        First day of the training window: conf/split/temporal.yaml takes it from here, reading
+        the table does not.
     """
     return Handbook(path)
 
@@ -35,10 +36,10 @@ class Handbook:
 
     def read(self) -> Raw:
         """Return the raw transactions in time order."""
-        frame, origin = read_file(self.path, "handbook")
-        require_columns(frame, RAW, origin, exactly=True)
-        frame = binary_label(plain(frame, origin), "TX_FRAUD", None, origin)
-        frame = numbers(frame, ["TX_AMOUNT"], origin)
-        frame = times(frame, "TX_DATETIME", origin).select(RAW)
-        report = check_table(frame, COLUMNS, origin)
+        frame, locator = read_file(self.path, "handbook")
+        require_columns(frame, RAW, locator, exactly=True)
+        frame = binary_label(plain(frame, locator), "TX_FRAUD", None, locator)
+        frame = numbers(frame, ["TX_AMOUNT"], locator)
+        frame = times(frame, "TX_DATETIME", locator).select(RAW)
+        report = check_table(frame, COLUMNS, locator)
         return Raw(frame.sort("TX_DATETIME", maintain_order=True), COLUMNS, report)

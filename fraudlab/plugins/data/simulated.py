@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from fraudlab.caching import cached_frame
 from fraudlab.home import cache
-from fraudlab.origin import Origin
+from fraudlab.locating import Locator
 from fraudlab.registry import register
 from fraudlab.table import Columns, Raw
 from fraudlab.table_report import check_table
@@ -60,7 +60,8 @@ def simulated(
     radius
         A customer pays at terminals closer than this, on a 100 x 100 map.
     train_from
-        First day of the training window that `split=temporal` takes from here.
+        First day of the training window: conf/split/temporal.yaml takes it from here, reading
+        the table does not.
 
     References
     ----------
@@ -96,4 +97,4 @@ class Simulated:
         sizes = f"{self.customers}-{self.terminals}-{self.days}-{self.start}-{self.radius}"
         key = hashlib.sha256(sizes.encode() + code).hexdigest()[:16]
         frame = cached_frame(cache(), f"simulated-{key}", make)
-        return Raw(frame, COLUMNS, check_table(frame, COLUMNS, Origin(f"simulated({sizes})")))
+        return Raw(frame, COLUMNS, check_table(frame, COLUMNS, Locator(f"simulated({sizes})")))

@@ -14,7 +14,7 @@ from fraudlab.columns import (
     times,
 )
 from fraudlab.errors import ConfigError, DataError
-from fraudlab.origin import Origin
+from fraudlab.locating import Locator
 from fraudlab.reading import read_file
 from fraudlab.registry import register
 from fraudlab.table import Columns, Raw
@@ -67,7 +67,8 @@ def table(
     bounds
         Declared [min, max] of inputs: a request outside is refused.
     train_from
-        First day of the training window that `split=temporal` takes from here.
+        First day of the training window: conf/split/temporal.yaml takes it from here, reading
+        the table does not.
     """
     source = TableFile(
         path, label, positive, id, time, amount, _names(entities), _names(categorical), segment,
@@ -108,23 +109,23 @@ class TableFile:
 
     def read(self) -> Raw:
         """Return the rows, in time order where there is a time."""
-        frame, origin = read_file(self.path, "table", text=self.categorical)
-        columns = self._columns(frame, origin)
-        frame = plain(frame.drop(self.drop), origin)
-        frame = binary_label(frame, columns.label, self.positive, origin)
-        frame = self._typed(frame, columns, origin)
-        report = check_table(frame, columns, origin)
+        frame, locator = read_file(self.path, "table", text=self.categorical)
+        columns = self._columns(frame, locator)
+        frame = plain(frame.drop(self.drop), locator)
+        frame = binary_label(frame, columns.label, self.positive, locator)
+        frame = self._typed(frame, columns, locator)
+        report = check_table(frame, columns, locator)
         if columns.time is not None:
             frame = frame.sort(columns.time, maintain_order=True)
         return Raw(frame, columns, report)
 
-    def _columns(self, frame: pl.DataFrame, origin: Origin) -> Columns:
+    def _columns(self, frame: pl.DataFrame, locator: Locator) -> Columns:
         if not self.label:
             raise DataError(
-                f"data=table needs the label column: add data.label=NAME; the columns of {origin}"
+                f"data=table needs the label column: add data.label=NAME; the columns of {locator}"
                 f" are {', '.join(map(repr, frame.columns))}"
             )
-        require_columns(frame, [*self.meanings(), *self.bounds], origin)
+        require_columns(frame, [*self.meanings(), *self.bounds], locator)
         bounds = dict(self.bounds)
         if self.amount is not None:
             bounds.setdefault(self.amount, (0.0, None))
@@ -163,14 +164,14 @@ class TableFile:
                 found[name] = option
         return found
 
-    def _typed(self, frame: pl.DataFrame, columns: Columns, origin: Origin) -> pl.DataFrame:
+    def _typed(self, frame: pl.DataFrame, columns: Columns, locator: Locator) -> pl.DataFrame:
         import polars as pl
 
         if columns.amount is not None:
-            frame = numbers(frame, [columns.amount], origin)
+            frame = numbers(frame, [columns.amount], locator)
         if columns.time is not None:
-            frame = times(frame, columns.time, origin)
+            frame = times(frame, columns.time, locator)
         named = {*columns.not_inputs, *self.categorical}
         inputs = [name for name in frame.columns if name not in named]
-        refuse_almost_numbers(frame, inputs, origin)
+        refuse_almost_numbers(frame, inputs, locator)
         return frame.with_columns(pl.col(name).cast(pl.String) for name in self.categorical)

@@ -38,8 +38,8 @@ class Ulb:
 
     def read(self) -> Raw:
         """Return the rows in the file's order, which is time order."""
-        frame, origin = read_file(self.path, "ulb")
-        require_columns(frame, NAMES, origin, exactly=True)
-        frame = numbers(plain(frame, origin), ["Time", *INPUTS], origin)
-        frame = binary_label(frame, "Class", None, origin).select(NAMES)
-        return Raw(frame, COLUMNS, check_table(frame, COLUMNS, origin))
+        frame, locator = read_file(self.path, "ulb")
+        require_columns(frame, NAMES, locator, exactly=True)
+        frame = numbers(plain(frame, locator), ["Time", *INPUTS], locator)
+        frame = binary_label(frame, "Class", None, locator).select(NAMES)
+        return Raw(frame, COLUMNS, check_table(frame, COLUMNS, locator))

@@ -21,7 +21,7 @@ LARGEST_SUM = 9e14
 def rfm(
     *,
     windows_days: list[Annotated[int, Meta(ge=1, le=3650)]] = [1, 7, 30],  # noqa: B006
-    delay_days: Annotated[int, Meta(ge=1, le=3650)] = 7,
+    delay_days: Annotated[int, Meta(ge=0, le=3650)] = 7,
 ) -> Rfm:
     """Amount, weekend, night, and per window the card's habits and the terminal's risk.
 
@@ -31,7 +31,7 @@ def rfm(
         Lengths of the windows; each gives four features.
     delay_days
         How long it takes until a label is known: the risk of a terminal is counted that much
-        earlier, so no feature ever uses a label that was not there yet.
+        earlier, so no feature ever uses a label that was not there yet. Unless set, the split's.
 
     References
     ----------

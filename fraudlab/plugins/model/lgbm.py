@@ -103,4 +103,4 @@ def lgbm(
         force_row_wise=True,
         verbosity=-1,
     )
-    return Estimator(estimator, export)
+    return Estimator(estimator, export, fraud_weight=scale_pos_weight)

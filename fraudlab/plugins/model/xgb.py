@@ -98,4 +98,4 @@ def xgb(
         n_jobs=budget(),
         verbosity=0,
     )
-    return MarginEstimator(estimator, export)
+    return MarginEstimator(estimator, export, fraud_weight=scale_pos_weight)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from fraudlab.errors import ConfigError, DataError
 from fraudlab.protocols import Fold, Rows, Split, Stage
@@ -74,17 +75,11 @@ class Temporal:
 
     def split(self, table: Table) -> Split:
         """Return one fold, its validation one step (train + delay days) earlier."""
-        if table.time is None:
-            raise DataError(
-                f"split=temporal needs a time column, and {table.report.source} has none:"
-                " name it with data.time=COLUMN, or use split=stratified"
-            )
-        start = self._start(table)
+        start = self._start(_days(table))
         earlier = self.stage(table, start - self.train_days - self.delay_days)
         return Split(folds=(Fold(earlier, self.stage(table, start)),), validation=(earlier,))
 
-    def _start(self, table: Table) -> int:
-        day = table.day
+    def _start(self, day: NDArray[np.int64]) -> int:
         first, last = int(day.min()), int(day.max())
         length = self.train_days + self.delay_days + self.test_days
         earliest = first + self.train_days + self.delay_days
@@ -104,13 +99,13 @@ class Temporal:
 
     def stage(self, table: Table, start: int) -> Stage:
         """Return the stage whose training window starts on day `start`."""
-        day = table.day
+        day = _days(table)
         fit = (day >= start) & (day < start + self.train_days)
         return Stage(rows_where(fit), self._scored(table, start + self.train_days))
 
     def _scored(self, table: Table, delay_from: int) -> Rows:
         """Return the scored rows, without the cards already known to be compromised."""
-        day, test_from = table.day, delay_from + self.delay_days
+        day, test_from = _days(table), delay_from + self.delay_days
         window = rows_where((day >= test_from) & (day < test_from + self.test_days))
         if table.card is None:
             return window
@@ -125,6 +120,15 @@ class Temporal:
             told = fraud[day[fraud] < scored_day - self.delay_days]
             known.append(rows[~np.isin(table.card[rows], table.card[told])])
         return np.concatenate(known)
+
+
+def _days(table: Table) -> NDArray[np.int64]:
+    if table.day is None:
+        raise DataError(
+            f"split=temporal needs a time column, and {table.report.source} has none:"
+            " name it with data.time=COLUMN, or use split=stratified"
+        )
+    return table.day
 
 
 def _show(day: int) -> str:

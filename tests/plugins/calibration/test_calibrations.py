@@ -16,6 +16,14 @@ from tests.candidates import fit, make_config, make_table
 NAMES = registry.names("calibration")
 
 
+def true_chances(rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return an input, the chance of a fraud it stands for, and labels drawn by that chance."""
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=rows)
+    chance = expit(2.0 * x - 3.5)
+    return x, chance, (draw.random(rows) < chance).astype(int)
+
+
 def fitted(name: str, margin: np.ndarray, y: np.ndarray, ratio: float | None = 1.0) -> np.ndarray:
     link = SigmoidLink()
     linear, score = link.linear(margin), link.score(margin)
@@ -115,10 +123,7 @@ def test_prior_refuses_rows_that_were_invented():
     ids=["under", "over", "balanced", "weighted"],
 )
 def test_prior_undoes_the_sampler_on_a_model_that_is_right(sampler):
-    draw = np.random.default_rng(0)
-    x = draw.normal(size=40_000)
-    chance = expit(2.0 * x - 3.5)
-    fraud = (draw.random(len(x)) < chance).astype(int)
+    x, chance, fraud = true_chances(40_000)
     table = make_table({"x": x, "fraud": fraud})
     detector = fit(make_config(model=("logreg", {"C": 1e4}), sampler=sampler), table)
     score = detector.model.score(detector.train)
@@ -128,3 +133,33 @@ def test_prior_undoes_the_sampler_on_a_model_that_is_right(sampler):
     undone = correction.apply(score, MeanLink())
     assert undone.mean() == pytest.approx(fraud.mean(), rel=0.05)
     assert np.abs(undone - chance).max() < 0.06
+
+
+WEIGHT = 20.0
+BOOSTED = {
+    "xgb": {"n_estimators": 40, "max_depth": 2, "learning_rate": 0.3},
+    "lgbm": {"n_estimators": 60, "num_leaves": 4},
+}
+
+
+@pytest.mark.parametrize("sampler", ["identity", ("class_weight", {"weights": {0: 1, 1: 3}})])
+@pytest.mark.parametrize("model", BOOSTED)
+def test_prior_undoes_the_weight_a_model_gives_to_frauds(model, sampler):
+    x, chance, fraud = true_chances(40_000)
+    table = make_table({"x": x, "fraud": fraud})
+    weighted = (model, {**BOOSTED[model], "scale_pos_weight": WEIGHT})
+    detector = fit(make_config(model=weighted, sampler=sampler), table)
+    score = detector.model.score(detector.train)
+    assert score.mean() > 3 * fraud.mean()
+    assert detector.prior_ratio == pytest.approx(1 / WEIGHT / (1 if sampler == "identity" else 3))
+    prior = registry.build("calibration", Choice("prior"))
+    undone = prior.fit(score, score, table.label, detector.prior_ratio).apply(score, MeanLink())
+    assert undone.mean() == pytest.approx(fraud.mean(), rel=0.1)
+    assert np.abs(undone - chance).mean() < 0.02
+
+
+def test_a_weight_of_the_model_does_not_make_invented_rows_undoable():
+    x, _, fraud = true_chances(2000)
+    table = make_table({"x": x, "fraud": fraud})
+    model = ("xgb", {"n_estimators": 2, "scale_pos_weight": WEIGHT})
+    assert fit(make_config(model=model, sampler="smote"), table).prior_ratio is None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fraudlab import registry
 from fraudlab.config import Choice
 from fraudlab.errors import ConfigError, DataError, FraudlabError
-from fraudlab.origin import Origin
+from fraudlab.locating import Locator
 from fraudlab.plugins.data.simulated import COLUMNS
 from fraudlab.protocols import Fold, Split, Stage
 from fraudlab.splitting import split_table
@@ -30,7 +30,7 @@ def splitter(name: str, **params: object) -> object:
 
 
 def table_of(frame: pl.DataFrame, columns: Columns) -> Table:
-    raw = Raw(frame, columns, check_table(frame, columns, Origin("rows")))
+    raw = Raw(frame, columns, check_table(frame, columns, Locator("rows")))
     return registry.build("features", Choice("identity")).build(raw)
 
 

@@ -18,7 +18,7 @@ LONGEST = 80  # characters of a cell that a message shows
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Locator:
     """The name of a table; for CSV also the file, whose lines are counted when a row is named.
 
     A row of a CSV file is named by its line as an editor counts them (the header is line 1), a row

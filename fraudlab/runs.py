@@ -113,7 +113,7 @@ def _locked(mark: Path, waiting: Callable[[], None]) -> int:
     while True:
         handle = os.open(mark, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            if not _try_lock(handle):
+            if not _try_lock(handle, fcntl.LOCK_EX):
                 waiting()
                 fcntl.flock(handle, fcntl.LOCK_EX)
             if _is_same_file(handle, mark):  # its last holder removed it while we were waiting
@@ -124,9 +124,9 @@ def _locked(mark: Path, waiting: Callable[[], None]) -> int:
         os.close(handle)
 
 
-def _try_lock(handle: int) -> bool:
+def _try_lock(handle: int, kind: int) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -139,6 +139,18 @@ def _is_same_file(handle: int, path: Path) -> bool:
         return False
 
 
+def begin(mark: Path) -> None:
+    """Say that the holder of `mark` has found something to do; until then it only looks."""
+    mark.write_text(str(os.getpid()))
+
+
+def _has_begun(mark: Path) -> bool:
+    try:
+        return mark.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
 def is_claimed(mark: Path) -> bool:
     """Whether a live process holds `mark`."""
     try:
@@ -146,7 +158,7 @@ def is_claimed(mark: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _try_lock(handle)
+        return not _try_lock(handle, fcntl.LOCK_SH)  # shared: askers do not hold up each other
     finally:
         os.close(handle)
 
@@ -154,11 +166,11 @@ def is_claimed(mark: Path) -> bool:
 def read_run(run: str) -> RunRecord | None:
     """Return how a run stands now, or None if it never started."""
     mark = running_mark(run_folder(run))
-    if is_claimed(mark):
+    has_begun = _has_begun(mark)
+    if has_begun and is_claimed(mark):
         return RunRecord(run, "running")
-    was_killed = mark.exists()
     result = read_result(run)
-    if was_killed and (result is None or result.status != "done"):
+    if has_begun and (result is None or result.status != "done"):
         return RunRecord(
             run, "killed", error="its process was stopped; the same command trains it again"
         )

@@ -21,6 +21,7 @@ from fraudlab.runs import (
     Planned,
     RunRecord,
     SweepRecord,
+    begin,
     claimed,
     new_sweep_id,
     now,
@@ -116,10 +117,12 @@ class Sweep:
     def _train_one(self, planned: Planned, mirror: Mirror) -> RunRecord:
         """Claim a candidate, have it trained, and tell the mirror how that ended."""
         folder = run_folder(planned.run)
-        with claimed(running_mark(folder), self._say_waiting):
+        mark = running_mark(folder)
+        with claimed(mark, self._say_waiting):
             earlier = read_result(planned.run)
             if earlier and self.config.resume == "auto" and _is_done(planned.run):
                 return earlier  # another sweep finished it while this one came to it
+            begin(mark)
             mlflow_run_id = mirror.start_run(planned)
             try:
                 record = train_candidate(planned, self.tables, self.record.sweep, mlflow_run_id)

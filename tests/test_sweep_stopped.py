@@ -16,7 +16,7 @@ SLOW = ("model=rf", "model.params.n_estimators=2,1200", "-m")  # the first is do
 
 def second_is_training(home: Path) -> Callable[[], bool]:
     def ready() -> bool:
-        marks = {p.parent.name for p in home.glob("outputs/runs/*/running")}
+        marks = {p.parent.name for p in home.glob("outputs/runs/*/running") if p.stat().st_size}
         return len(results(home)) == 1 and bool(marks - set(results(home)))
 
     return ready

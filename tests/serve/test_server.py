@@ -144,7 +144,7 @@ def test_two_workers_add_up_exactly_and_stop(run_server, ulb):
     lines = server.lines()
     assert sum(line["event"] == "prediction" for line in lines) == 300
     assert len({line["request_id"] for line in lines if line["event"] == "request"}) >= 303
-    assert not any(is_running(child) for child in children)
+    wait_until_gone(children)
 
 
 @pytest.mark.slow
@@ -154,10 +154,15 @@ def test_workers_do_not_outlive_the_first_process(run_server, ulb):
     assert len(children) >= 2
     server.process.kill()
     server.process.wait()
+    wait_until_gone(children)
+
+
+def wait_until_gone(processes: list[int]) -> None:
+    """Wait for processes to end by themselves, as multiprocessing's resource tracker does."""
     end = time.monotonic() + 15
-    while any(is_running(child) for child in children) and time.monotonic() < end:
+    while any(is_running(process) for process in processes) and time.monotonic() < end:
         time.sleep(0.1)
-    assert not any(is_running(child) for child in children)
+    assert not any(is_running(process) for process in processes)
 
 
 def children_of(process: int) -> list[int]:

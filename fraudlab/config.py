@@ -168,7 +168,7 @@ def _hint(path: str) -> Any:
 
 def key_of(config: Config, *parts: str) -> str:
     """Return the sha256 over what determines a result: the config and `parts` (data, code)."""
-    plain = msgspec.to_builtins(config)
+    plain = msgspec.to_builtins(config, str_keys=True)
     for name in SHARED_KEYS:
         del plain[name]
     content = msgspec.json.encode([plain, *parts], order="sorted")

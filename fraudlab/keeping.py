@@ -24,7 +24,7 @@ from fraudlab.home import bundles, home
 from fraudlab.manifest import Manifest
 from fraudlab.provenance import provenance
 from fraudlab.ranking import Row
-from fraudlab.runs import RunRecord, read_result, run_folder, write_run
+from fraudlab.runs import DAMAGED, RunRecord, read_result, run_folder, write_run
 from fraudlab.tables import Tables
 
 
@@ -40,8 +40,11 @@ def keep_best(rows: Sequence[Row], trained: set[str], keep: int) -> None:
 
 
 def discard(bundle: Path) -> bool:
-    """Remove a bundle's folder unless a link such as `champion` points at it."""
-    if bundle.name in _linked():
+    """Remove a bundle's folder unless a link such as `champion` points at it.
+
+    What does not lie in bundles/ is not touched, whatever a damaged record says.
+    """
+    if bundle.name in _linked() or bundle.parent.resolve() != bundles().resolve():
         return False
     shutil.rmtree(bundle, ignore_errors=True)
     return True
@@ -62,7 +65,7 @@ def kept_manifest(record: RunRecord) -> Manifest:
     path = run_folder(record.run) / MANIFEST
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (FileNotFoundError, msgspec.MsgspecError) as error:
+    except (FileNotFoundError, *DAMAGED) as error:
         raise UserError(
             f"run {record.run}: {os.path.relpath(path)} cannot be read ({error}); train it again"
         ) from error

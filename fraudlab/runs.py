@@ -18,7 +18,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -28,6 +28,7 @@ from fraudlab.errors import UserError
 from fraudlab.home import home, outputs
 from fraudlab.manifest import Intervals, Metrics
 
+DAMAGED = (msgspec.MsgspecError, UnicodeDecodeError)  # what reading a damaged record raises
 Status = Literal["pending", "running", "done", "failed", "timeout", "killed", "not_applicable"]
 
 
@@ -71,7 +72,7 @@ class SweepRecord(msgspec.Struct, frozen=True):
 
     sweep: str
     started: str
-    candidates: tuple[Planned, ...]
+    candidates: Annotated[tuple[Planned, ...], msgspec.Meta(min_length=1)]
 
 
 def run_folder(run: str) -> Path:
@@ -182,7 +183,7 @@ def read_result(run: str) -> RunRecord | None:
     try:
         content = (run_folder(run) / "result.json").read_bytes()
         return msgspec.json.decode(content, type=RunRecord)
-    except (FileNotFoundError, msgspec.MsgspecError):  # of another version: as good as not there
+    except (FileNotFoundError, *DAMAGED):  # or of another version: as good as not there
         return None
 
 
@@ -227,7 +228,7 @@ def read_sweep(sweep: str) -> SweepRecord:
     try:
         content = (folder / sweep / "plan.json").read_bytes()
         return msgspec.json.decode(content, type=SweepRecord)
-    except msgspec.MsgspecError as error:
+    except DAMAGED as error:
         raise UserError(
             f"the plan of sweep {sweep} cannot be read ({error}): another version of fraudlab"
             " wrote it; name a later sweep, or train again"

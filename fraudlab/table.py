@@ -215,5 +215,7 @@ def fingerprint(frame: pl.DataFrame) -> str:
             plain = series.to_physical().fill_null(strategy="zero")
             digest.update(np.ascontiguousarray(plain.to_numpy()).tobytes())
         else:
-            digest.update("\x1f".join(series.cast(str).fill_null("")).encode())
+            text = series.cast(str).fill_null("")
+            digest.update(np.ascontiguousarray(text.str.len_bytes().to_numpy()).tobytes())
+            digest.update("".join(text).encode())
     return digest.hexdigest()

@@ -25,7 +25,8 @@ _LONGEST = 200
 _SECOND_READING = 1 << 20  # a larger body with NaN in it is not worth a slow parse
 _REFUSALS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _JSON = re.compile(r"application/(?:json|[\w.!#$&^-]+\+json)", re.IGNORECASE | re.ASCII)
-_ROW = re.compile(rf"\$\.{BATCH}\[(\d+)\]")
+_AT = " - at `"  # what msgspec puts before the place
+_ROW = re.compile(rf"\$\.{BATCH}\[(\d{{1,9}})\]")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _NOT_FINITE = object()
@@ -118,7 +119,7 @@ class Reader:
         yield from _unknown(values, self._fields, at)
 
     def _batch_errors(self, body: bytes, text: str) -> list[FieldError]:
-        row = _ROW.search(text)
+        row = _ROW.match(text.rpartition(_AT)[2])
         if row is None:
             return _envelope_errors(body, text)
         found: list[FieldError] = []
@@ -127,7 +128,7 @@ class Reader:
             found += self._row_errors(content, BATCH, number)
             if len(found) >= MOST_ERRORS:
                 break
-        return found
+        return found or _envelope_errors(body, text)
 
 
 def _unknown(values: dict[str, Any], known: Any, at: tuple[str | int, ...]) -> Iterator[FieldError]:
@@ -148,7 +149,7 @@ def _envelope_errors(body: bytes, text: str) -> list[FieldError]:
 
 
 def _place_free(text: str) -> str:
-    return text.rpartition(" - at `")[0] or text
+    return text.rpartition(_AT)[0] or text
 
 
 def _refusal(
@@ -162,9 +163,15 @@ def _refusal(
             return _malformed(body, error)
         body.decode()
         msgspec.json.decode(body, type=msgspec.Raw)
-        found = explain(str(error))[:MOST_ERRORS]
-    except (*_REFUSALS, LookupError) as second:
+    except _REFUSALS as second:
         return _malformed(body, second)
+    try:
+        found = explain(str(error))[:MOST_ERRORS]
+    except (
+        *_REFUSALS,
+        LookupError,
+    ):  # a key that stands twice: what was refused is not what is left
+        found = []
     return _invalid(found or [FieldError("", _place_free(str(error))[:_LONGEST])])
 
 
@@ -206,4 +213,9 @@ def _constants(value: Any, *at: str | int) -> Iterator[tuple[str | int, ...]]:
         elif isinstance(value, list):
             children = enumerate(value)
         for key, child in children:
-            yield from _constants(child, *at, key[:_LONGEST] if isinstance(key, str) else key)
+            yield from _constants(child, *at, _encodable(key) if isinstance(key, str) else key)
+
+
+def _encodable(key: str) -> str:
+    """Return a key that JSON can carry back: half of a surrogate pair becomes a question mark."""
+    return key[:_LONGEST].encode(errors="replace").decode()

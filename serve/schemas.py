@@ -94,7 +94,10 @@ def transaction_type(fields: tuple[Field, ...]) -> type[msgspec.Struct]:
     that are not plain). Structs hold numbers and text only, so the garbage collector need not look
     at them.
     """
-    names = [f"field_{place}" for place in range(len(fields))]
+    prefix = "field_"
+    while any(field.name.startswith(prefix) for field in fields):
+        prefix = f"_{prefix}"
+    names = [f"{prefix}{place}" for place in range(len(fields))]
     wire = {n: field.name for n, field in zip(names, fields, strict=True) if is_plain(field.name)}
     return msgspec.defstruct(
         "Transaction",

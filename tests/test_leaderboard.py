@@ -195,3 +195,18 @@ def test_an_unreadable_result_counts_as_not_there(home: Path, run: Run, swept: l
         (home / "outputs" / "runs" / row["run"] / "result.json").write_bytes(content)
     assert {row["status"] for row in board(run)} == {"pending"}
     assert RunRecord("a", "done").bundle_folder is None
+
+
+@pytest.mark.parametrize("content", [b'{"run": "\xff"}', b'{"run": 5}', b""])
+def test_damaged_files_are_as_good_as_not_there(
+    home: Path, run: Run, swept: list[str], content: bytes
+) -> None:
+    result = next(home.glob("outputs/runs/*/result.json"))
+    result.write_bytes(content)
+    assert sorted(row["status"] for row in board(run)).count("pending") == 1
+    plan = next(home.glob("outputs/sweeps/*/plan.json"))
+    for damaged in (content, b'{"sweep": "s", "started": "", "candidates": []}'):
+        plan.write_bytes(damaged)
+        done = run("leaderboard")
+        assert done.code == 2
+        assert "cannot be read" in done.err

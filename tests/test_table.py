@@ -13,7 +13,7 @@ import pytest
 
 from fraudlab import registry
 from fraudlab.config import Choice
-from fraudlab.table import Table
+from fraudlab.table import Table, fingerprint
 from tests.conftest import Done
 
 Read = Callable[..., Table]
@@ -310,3 +310,8 @@ def test_datetimes_keep_their_day_in_utc(read: Read) -> None:
     shifted = pl.Series(moments).dt.replace_time_zone("Europe/Berlin")
     table = read({"t": shifted, "x": [1, 2], "fraud": [0, 1]}, time="t")
     assert (table.day - table.day[0]).tolist() == [0, 0]
+
+
+def test_text_cannot_pass_for_text_cut_elsewhere() -> None:
+    one, other = (pl.DataFrame({"x": cells}) for cells in (["a\x1fb", "c"], ["a", "b\x1fc"]))
+    assert fingerprint(one) != fingerprint(other)

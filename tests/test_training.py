@@ -115,3 +115,12 @@ def test_an_interrupt_passes_and_leaves_no_result(
     with pytest.raises(KeyboardInterrupt):
         trained(planned_of(*small_table, "model=logreg"))
     assert read_result("abc") is None
+
+
+def test_explicit_class_weights_are_trained_with(run: Run, small_table: list[str]) -> None:
+    weights = "sampler.params.weights={0:1,1:50}"
+    done = run("train", *small_table, "model=logreg", "sampler=class_weight", weights)
+    assert done.code == 0, done.err
+    again = run("train", *small_table, "model=logreg", "sampler=class_weight", weights)
+    assert again.code == 0, again.err
+    assert [row["reused"] for row in board(run)] == [True]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from litestar.testing import TestClient
 
+from fraudlab.manifest import Field
 from serve.app import create_app
+from serve.decoding import Reader
 from tests.serve.conftest import pointers, problem
 
 JSON = {"content-type": "application/json"}
@@ -213,3 +216,27 @@ def test_no_change_of_a_transaction_is_a_5xx(long_lived, ulb, data):
 @given(body=st.binary(max_size=200))
 def test_no_bytes_are_a_5xx(long_lived, body):
     assert post(long_lived, body).status_code in {400, 422}
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/", "/predict/batch"])
+def test_half_a_surrogate_pair_beside_nan_is_refused_like_any_other_key(client, path):
+    assert pointers(post(client, b'{"\\ud800": NaN}', path)) == ["/?"]
+
+
+@pytest.mark.parametrize("digits", ["5", "9" * 5000])
+def test_a_key_that_looks_like_a_place_is_an_unknown_field(client, ulb, digits):
+    key = f"$.transactions[{digits}]"
+    body = json.dumps({"transactions": [ulb.rows[0]], key: 1}).encode()
+    assert pointers(post(client, body, "/predict/batch")) == [f"/{key}"[:201]]
+
+
+def test_transactions_that_stand_twice_are_no_syntax_error(client):
+    problem(post(client, b'{"transactions": [1], "transactions": 5}', "/predict/batch"), 422)
+
+
+def test_columns_may_bear_the_names_the_service_would_have_chosen():
+    fields = (Field('a"b'), Field("field_0"), Field("_field_1"))
+    reader = Reader(fields, rows=5)
+    row = {'a"b': 1.0, "field_0": 2.0, "_field_1": 3.0}
+    read = reader.read_transaction(json.dumps(row).encode())
+    assert msgspec.structs.astuple(read) == (1.0, 2.0, 3.0)

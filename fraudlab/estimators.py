@@ -15,7 +15,12 @@ from fraudlab.preprocess import Floats, Matrix
 from fraudlab.protocols import Graph, Labels
 from fraudlab.threads import one_blas_thread
 
-Count: TypeAlias = Annotated[int, Meta(ge=1)]
+Seed: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000_000)]  # libraries count in 32 bits
+Trees: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000)]
+Depth: TypeAlias = Annotated[int, Meta(ge=1, le=10_000)]
+Leaves: TypeAlias = Annotated[int, Meta(ge=2, le=10_000_000)]
+Bins: TypeAlias = Annotated[int, Meta(ge=2, le=65_536)]
 Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0)]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0)]

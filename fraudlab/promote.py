@@ -33,8 +33,11 @@ def main(arguments: list[str]) -> int:
     wanted = parse_arguments(arguments, Promote)
     from fraudlab.terminal import Progress
 
-    path = promote_run(wanted.run, Progress(), wanted.alias)
+    progress = Progress()
+    path = promote_run(wanted.run, progress, wanted.alias)
     print(f"bundles/{wanted.alias} -> {path.name}")  # noqa: T201
+    if wanted.alias == CHAMPION:
+        progress.note("a running service keeps its bundle until it is started again")
     return 0
 
 

@@ -48,7 +48,7 @@ def simulate(
     customers: int = 5000,
     terminals: int = 10_000,
     days: int = 183,
-    start: str = "2018-04-01",
+    start: dt.date = dt.date(2018, 4, 1),
     radius: float = 5.0,
 ) -> pl.DataFrame:
     """Return simulated transactions in time order.
@@ -60,7 +60,7 @@ def simulate(
     days
         Length of the stream.
     start
-        Its first day, YYYY-MM-DD.
+        Its first day.
     radius
         A customer pays at terminals nearer than this.
 
@@ -74,9 +74,8 @@ def simulate(
     Raises
     ------
     ConfigError
-        If a size is too small for the scenarios, or `start` is no day.
+        If a size is too small for the scenarios.
     """
-    first = _first_day(start)
     if customers < CARDS_A_DAY or terminals < TERMINALS_A_DAY or days < 1:
         raise ConfigError(
             f"the simulator needs at least {CARDS_A_DAY} customers, {TERMINALS_A_DAY} terminals and"
@@ -90,7 +89,7 @@ def simulate(
     terminal = np.array(stream.terminal, dtype=np.int64)[order]
     amount = np.array(stream.amount, dtype=np.float64)[order]
     scenario = _commit_frauds(card, terminal, amount, time // SECONDS_PER_DAY, customers, terminals)
-    epoch = int(dt.datetime.combine(first, dt.time(), dt.UTC).timestamp())
+    epoch = int(dt.datetime.combine(start, dt.time(), dt.UTC).timestamp())
     return pl.DataFrame(
         {
             "TRANSACTION_ID": np.arange(len(time), dtype=np.int64),
@@ -104,13 +103,6 @@ def simulate(
             "TX_FRAUD_SCENARIO": scenario,
         }
     )
-
-
-def _first_day(start: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(start)
-    except ValueError as error:
-        raise ConfigError(f"start: expected a day as YYYY-MM-DD, got {start!r}") from error
 
 
 def _draw(customers: int, terminals: int, days: int, radius: float) -> Stream:

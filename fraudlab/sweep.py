@@ -46,6 +46,9 @@ class Watcher(Protocol):
     def started(self, place: int, total: int, planned: Planned) -> None:
         """Learn that a candidate is being trained."""
 
+    def reused(self, planned: Planned, record: RunRecord) -> None:
+        """Learn of a result that stands from before."""
+
     def finished(self, place: int, total: int, planned: Planned, record: RunRecord) -> None:
         """Learn that a candidate has ended, one way or another."""
 
@@ -87,6 +90,10 @@ class Sweep:
         resume = self.config.resume
         known = [p for p in self.record.candidates if p.not_applicable is None]
         todo = [p for p in known if resume == "never" or not _is_done(p.run)]
+        for planned in known:
+            result = read_result(planned.run)
+            if planned not in todo and result is not None:
+                self.watcher.reused(planned, result)
         if len(todo) < len(known):
             self.watcher.note(
                 f"{len(known) - len(todo)} of {len(known)} finished before and not changed: reused"

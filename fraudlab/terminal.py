@@ -67,23 +67,33 @@ class Progress:
             name = name_of(planned, self._names)
             self._print(Text(f"{place}/{total} {name} ..."), end="\r", crop=True)
 
+    def reused(self, planned: Planned, record: RunRecord) -> None:
+        """Learn of a result from before: the others are compared with it too."""
+        self._compare(planned, record)
+
     def finished(self, place: int, total: int, planned: Planned, record: RunRecord) -> None:
         """Say how it ended."""
         name = name_of(planned, self._names)
         if record.status != "done":
             told = Text.assemble((record.status, "red"), f"  {record.error}")
         else:
-            told = self._result(planned, record, name)
+            told = self._result(planned, record)
         line = Text.assemble(f"{place}/{total} {name}  ", told, self._left(place, total))
         self._print(line.append(_warned(record.warnings), "yellow"))
 
-    def _result(self, planned: Planned, record: RunRecord, name: str) -> Text:
-        """Return the metric that ranks, the seconds, and which candidate is the best by now."""
+    def _compare(self, planned: Planned, record: RunRecord) -> str:
+        """Return the name of the best candidate by now."""
         selection: Selection = registry.build("selection", planned.config.selection)
         key = rank_key(selection, record.metrics)
         if self._best is None or key > self._best[0]:
-            self._best = (key, name)
-        best = "best so far" if self._best[1] == name else f"best: {self._best[1]}"
+            self._best = (key, name_of(planned, self._names))
+        return self._best[1]
+
+    def _result(self, planned: Planned, record: RunRecord) -> Text:
+        """Return the metric that ranks, the seconds, and which candidate is the best by now."""
+        selection: Selection = registry.build("selection", planned.config.selection)
+        leader = self._compare(planned, record)
+        best = "best so far" if leader == name_of(planned, self._names) else f"best: {leader}"
         value = _number(record.metrics.validation.get(selection.metric)) or "not measured"
         heading = dict(COLUMNS).get(selection.metric, selection.metric)
         return Text(f"{heading} {value}, {sum(record.seconds.values()):.1f} s; {best}")

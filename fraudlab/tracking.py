@@ -11,13 +11,12 @@ import itertools
 import logging
 import os
 import platform
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fraudlab import mirrored
+from fraudlab import database, mirrored
 from fraudlab.config import Tracking
 from fraudlab.errors import ConfigError
 from fraudlab.home import home
@@ -28,7 +27,6 @@ from fraudlab.runs import (
     Planned,
     RunRecord,
     SweepRecord,
-    claimed,
     is_claimed,
     running_mark,
     sweep_folder,
@@ -37,8 +35,6 @@ from fraudlab.runs import (
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-SQLITE = "sqlite:///"
-SQLITE_WAIT = 3.0  # seconds for a lock; MLflow would wait 20, and retry a damaged file for minutes
 MAX_PARAMS = 100  # of one request
 STATUS = {"done": "FINISHED", "killed": "KILLED"}
 # An outage must not hold up a sweep: one retry, and no log lines between our own. A value that the
@@ -71,7 +67,7 @@ def tracking_uri(tracking: Tracking) -> str:
             "tracking=server needs its address: set MLFLOW_TRACKING_URI or tracking.uri",
             "tracking.uri",
         )
-    return f"{SQLITE}{home() / 'mlflow.db'}"
+    return f"{database.SQLITE}{home() / 'mlflow.db'}"
 
 
 def mirror(tracking: Tracking, warn: Callable[[str], None]) -> Disabled | MlflowMirror:
@@ -86,6 +82,7 @@ class MlflowMirror:
 
     def __init__(self, uri: str, experiment: str, warn: Callable[[str], None]) -> None:
         self._uri = uri
+        self._file: Path | None = None
         self._experiment = experiment
         self._warn = warn
         self._client: MlflowClient | None = None
@@ -173,23 +170,27 @@ class MlflowMirror:
             logging.getLogger(logger).setLevel(logging.CRITICAL)
         from mlflow import MlflowClient
 
-        local = self._uri.startswith(SQLITE)
+        self._file = database.file_of(self._uri)
         self._check()
-        # Two processes that create the tables of one file at the same time destroy it.
-        with claimed(home() / ".mlflow.lock") if local else contextlib.nullcontext():
+        with self._prepared():
             client = MlflowClient(tracking_uri=self._uri)
             known = client.get_experiment_by_name(self._experiment)
             if known is not None:
                 self._experiment_id = known.experiment_id
             else:
-                place = (home() / "mlartifacts").as_uri() if local else None
+                place = (home() / "mlartifacts").as_uri() if self._file else None
                 self._experiment_id = client.create_experiment(self._experiment, place)
         self._client = client
         return client
 
     def _check(self) -> None:
-        if self._uri.startswith(SQLITE):
-            _check_sqlite(Path(self._uri.removeprefix(SQLITE).partition("?")[0]))
+        if self._file is not None:
+            database.check(self._file)
+
+    def _prepared(self) -> contextlib.AbstractContextManager[None]:
+        if self._file is None:
+            return contextlib.nullcontext()
+        return database.prepared(self._file, _make_tables, self._warn)
 
     def _ready(self) -> MlflowClient:
         """Return the client, once its store is known to answer."""
@@ -235,12 +236,10 @@ def _here() -> str:
     return f"{platform.node()}:{home()}"
 
 
-def _check_sqlite(path: Path) -> None:
-    """Raise at once for what MLflow retries for minutes: a locked, damaged or read-only file."""
-    with contextlib.closing(sqlite3.connect(path, SQLITE_WAIT, isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")
-        database.execute("SELECT count(*) FROM sqlite_master")
-        database.execute("ROLLBACK")
+def _make_tables(uri: str) -> None:
+    from mlflow import MlflowClient
+
+    MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
 
 
 def move_alias(tracking: Tracking, run: str, alias: str, warn: Callable[[str], None]) -> None:

@@ -71,13 +71,16 @@ def train(plan: Plan) -> list[Row]:
     from fraudlab.ranking import leaderboard
     from fraudlab.sweep import Sweep
     from fraudlab.terminal import Progress, print_leaderboard
+    from fraudlab.threads import budget
     from fraudlab.tracking import mirror
 
     progress = Progress()
+    budget()  # what the environment lacks is said here: reading the data may take a while
+    told = mirror(plan.candidates[0].config.tracking, progress.warn)
     sweep = Sweep(plan.candidates, progress)
     progress.names(sweep.record.candidates)
     try:
-        rows = sweep.run(mirror(sweep.config.tracking, progress.warn))
+        rows = sweep.run(told)
     except KeyboardInterrupt:
         print_leaderboard(leaderboard(sweep.record), show_test=False)
         progress.note("the same command goes on where this one stopped")

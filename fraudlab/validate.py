@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> int:
     """Check and say what was found."""
     flags = parse_flags(arguments, (MULTIRUN, CONFIG_DIR))
     plan = Composer(flags.config_dir).plan(flags.overrides, multirun=flags.multirun)
+    _check_surroundings(plan.candidates[0])
     count = len(plan.candidates)
     excluded = sum(candidate.not_applicable is not None for candidate in plan.candidates)
     print(f"{count} candidate{'s' * (count != 1)}: names, parameters and bounds are right")  # noqa: T201
@@ -33,6 +34,15 @@ def main(arguments: list[str]) -> int:
     if files:
         _check_tables(files)
     return 0
+
+
+def _check_surroundings(candidate: Candidate) -> None:
+    """Refuse what train would refuse of the environment before it reads data."""
+    from fraudlab.threads import budget
+    from fraudlab.tracking import tracking_uri
+
+    budget()
+    tracking_uri(candidate.config.tracking)
 
 
 def _check_tables(candidates: list[Candidate]) -> None:

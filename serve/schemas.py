@@ -96,7 +96,7 @@ def transaction_type(fields: tuple[Field, ...]) -> type[msgspec.Struct]:
     """
     prefix = "field_"
     while any(field.name.startswith(prefix) for field in fields):
-        prefix = f"_{prefix}"
+        prefix = f"a_{prefix}"
     names = [f"{prefix}{place}" for place in range(len(fields))]
     wire = {n: field.name for n, field in zip(names, fields, strict=True) if is_plain(field.name)}
     return msgspec.defstruct(

@@ -233,9 +233,9 @@ def test_plugins_lists_a_group_with_types_a_person_reads(run, group):
 def test_plugins_tells_bounds_and_choices(run):
     text = run("plugins.__main__").out
     assert "model.params.learning_rate=0.3  (float in (0, 1])" in text
-    assert "model.params.n_estimators=100  (int >= 1)" in text
+    assert "model.params.n_estimators=100  (int in [1, 1000000])" in text
     assert "model.params.tree_method='hist'  (hist | exact | approx)" in text
-    assert "model.params.max_depth=null  (int >= 1 or null)" in text
+    assert "model.params.max_depth=null  (int in [1, 10000] or null)" in text
 
 
 def test_plugins_of_an_unknown_group_names_the_nearest(run):

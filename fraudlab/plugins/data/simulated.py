@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 from fraudlab.caching import cached_frame
+from fraudlab.errors import ConfigError
 from fraudlab.home import cache
 from fraudlab.locating import Locator
 from fraudlab.registry import register
@@ -42,7 +44,7 @@ RAW = (
 @register("data", "simulated")
 def simulated(
     *,
-    customers: Annotated[int, Meta(ge=1, le=100_000)] = 5000,
+    customers: Annotated[int, Meta(ge=3, le=100_000)] = 5000,
     terminals: Annotated[int, Meta(ge=2, le=1_000_000)] = 10_000,
     days: Annotated[int, Meta(ge=1, le=3650)] = 183,
     start: str = "2018-04-01",
@@ -67,7 +69,23 @@ def simulated(
     ----------
     Le Borgne et al., Reproducible Machine Learning for Credit Card Fraud Detection, chapter 3.
     """
-    return Simulated(customers, terminals, days, start, radius)
+    return Simulated(customers, terminals, days, _first_day(start, days), radius)
+
+
+def _first_day(start: str, days: int) -> dt.date:
+    try:
+        first = dt.date.fromisoformat(start)
+    except ValueError as error:
+        raise ConfigError(
+            f"data.start must be a day as YYYY-MM-DD, got {start!r}", "data.start"
+        ) from error
+    if (dt.date.max - first).days < days:
+        raise ConfigError(
+            f"data.start={start!r} and {days} days go beyond the calendar, which ends at"
+            f" {dt.date.max}; start earlier",
+            "data.start",
+        )
+    return first
 
 
 @dataclass(frozen=True)
@@ -77,7 +95,7 @@ class Simulated:
     customers: int
     terminals: int
     days: int
-    start: str
+    start: dt.date
     radius: float
 
     def read(self) -> Raw:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from fraudlab.errors import ConfigError
-from fraudlab.estimators import Count, Estimator, NotNegative, Positive, Share
+from fraudlab.estimators import Bins, Estimator, NotNegative, Positive, Seed, Share, Trees
 from fraudlab.registry import register
 from fraudlab.threads import budget
 
@@ -24,21 +24,21 @@ def _consistent(*, subsample: float, subsample_freq: int, **_: object) -> None:
 def lgbm(
     *,
     boosting_type: Literal["gbdt", "dart"] = "gbdt",
-    n_estimators: Count = 100,
+    n_estimators: Trees = 100,
     num_leaves: Annotated[int, Meta(ge=2, le=131_072)] = 31,
-    max_depth: Annotated[int, Meta(ge=-1)] = -1,
+    max_depth: Annotated[int, Meta(ge=-1, le=10_000)] = -1,
     learning_rate: Positive = 0.1,
-    min_child_samples: Annotated[int, Meta(ge=0)] = 20,
+    min_child_samples: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 20,
     min_child_weight: NotNegative = 0.001,
     min_split_gain: NotNegative = 0.0,
     subsample: Share = 1.0,
-    subsample_freq: Annotated[int, Meta(ge=0)] = 0,
+    subsample_freq: Annotated[int, Meta(ge=0, le=1_000_000)] = 0,
     colsample_bytree: Share = 1.0,
     reg_alpha: NotNegative = 0.0,
     reg_lambda: NotNegative = 0.0,
     scale_pos_weight: Positive = 1.0,
-    max_bin: Annotated[int, Meta(ge=2)] = 255,
-    random_state: int = 42,
+    max_bin: Bins = 255,
+    random_state: Seed = 42,
 ) -> Estimator:
     """Boost trees leaf by leaf: the LGBMClassifier of LightGBM.
 

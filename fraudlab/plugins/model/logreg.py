@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from fraudlab.errors import ConfigError
-from fraudlab.estimators import Count, IterativeEstimator, Positive
+from fraudlab.estimators import Count, IterativeEstimator, Positive, Seed
 from fraudlab.registry import register
 
 
@@ -28,7 +28,7 @@ def logreg(
     solver: Literal["lbfgs", "newton-cholesky", "saga"] = "lbfgs",
     tol: Positive = 1e-4,
     max_iter: Count = 1000,
-    random_state: int = 42,
+    random_state: Seed = 42,
 ) -> IterativeEstimator:
     """scikit-learn's LogisticRegression.
 

@@ -7,7 +7,17 @@ from typing import Annotated
 from msgspec import Meta
 
 from fraudlab.errors import ConfigError
-from fraudlab.estimators import Count, Criterion, Estimator, MaxFeatures, Share
+from fraudlab.estimators import (
+    Count,
+    Criterion,
+    Depth,
+    Estimator,
+    Leaves,
+    MaxFeatures,
+    Seed,
+    Share,
+    Trees,
+)
 from fraudlab.registry import register
 from fraudlab.threads import budget
 
@@ -23,16 +33,16 @@ def _consistent(*, bootstrap: bool, max_samples: float | None, **_: object) -> N
 @register("model", "rf", consistent=_consistent)
 def rf(
     *,
-    n_estimators: Count = 100,
+    n_estimators: Trees = 100,
     criterion: Criterion = "gini",
-    max_depth: Count | None = None,
-    min_samples_split: Annotated[int, Meta(ge=2)] = 2,
+    max_depth: Depth | None = None,
+    min_samples_split: Annotated[int, Meta(ge=2, le=1_000_000_000)] = 2,
     min_samples_leaf: Count = 1,
     max_features: MaxFeatures = "sqrt",
-    max_leaf_nodes: Annotated[int, Meta(ge=2)] | None = None,
+    max_leaf_nodes: Leaves | None = None,
     bootstrap: bool = True,
     max_samples: Share | None = None,
-    random_state: int = 42,
+    random_state: Seed = 42,
 ) -> Estimator:
     """scikit-learn's RandomForestClassifier.
 

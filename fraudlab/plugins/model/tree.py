@@ -6,7 +6,16 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from fraudlab.estimators import Count, Criterion, Estimator, MaxFeatures, NotNegative
+from fraudlab.estimators import (
+    Count,
+    Criterion,
+    Depth,
+    Estimator,
+    Leaves,
+    MaxFeatures,
+    NotNegative,
+    Seed,
+)
 from fraudlab.registry import register
 
 
@@ -14,14 +23,14 @@ from fraudlab.registry import register
 def tree(
     *,
     criterion: Criterion = "gini",
-    max_depth: Count | None = None,
-    min_samples_split: Annotated[int, Meta(ge=2)] = 2,
+    max_depth: Depth | None = None,
+    min_samples_split: Annotated[int, Meta(ge=2, le=1_000_000_000)] = 2,
     min_samples_leaf: Count = 1,
     max_features: MaxFeatures = None,
-    max_leaf_nodes: Annotated[int, Meta(ge=2)] | None = None,
+    max_leaf_nodes: Leaves | None = None,
     min_impurity_decrease: NotNegative = 0.0,
     ccp_alpha: NotNegative = 0.0,
-    random_state: int = 42,
+    random_state: Seed = 42,
 ) -> Estimator:
     """scikit-learn's DecisionTreeClassifier.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from fraudlab.errors import ConfigError
-from fraudlab.estimators import Count, MarginEstimator, NotNegative, Positive, Share
+from fraudlab.estimators import Bins, MarginEstimator, NotNegative, Positive, Seed, Share, Trees
 from fraudlab.registry import register
 from fraudlab.threads import budget
 
@@ -23,8 +23,8 @@ def _consistent(*, max_depth: int, tree_method: str, **_: object) -> None:
 @register("model", "xgb", consistent=_consistent)
 def xgb(
     *,
-    n_estimators: Count = 100,
-    max_depth: Annotated[int, Meta(ge=0)] = 6,
+    n_estimators: Trees = 100,
+    max_depth: Annotated[int, Meta(ge=0, le=1000)] = 6,
     learning_rate: Share = 0.3,
     min_child_weight: NotNegative = 1.0,
     gamma: NotNegative = 0.0,
@@ -36,8 +36,8 @@ def xgb(
     scale_pos_weight: Positive = 1.0,
     base_score: Annotated[float, Meta(gt=0, lt=1)] | None = None,
     tree_method: Literal["hist", "exact", "approx"] = "hist",
-    max_bin: Annotated[int, Meta(ge=2)] = 256,
-    random_state: int = 42,
+    max_bin: Bins = 256,
+    random_state: Seed = 42,
 ) -> MarginEstimator:
     """Boost trees level by level: the XGBClassifier of xgboost.
 

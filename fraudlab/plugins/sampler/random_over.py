@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fraudlab.estimators import Seed
 from fraudlab.preprocess import Matrix
 from fraudlab.protocols import Labels, Resampled
 from fraudlab.registry import register
@@ -11,7 +12,7 @@ from fraudlab.resampling import Ratio, run_sampler
 
 
 @register("sampler", "random_over")
-def random_over(*, sampling_strategy: Ratio = 1.0, random_state: int = 42) -> RandomOver:
+def random_over(*, sampling_strategy: Ratio = 1.0, random_state: Seed = 42) -> RandomOver:
     """imbalanced-learn's RandomOverSampler.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fraudlab.estimators import Seed
 from fraudlab.preprocess import Matrix
 from fraudlab.protocols import Labels, Resampled
 from fraudlab.registry import register
@@ -12,7 +13,7 @@ from fraudlab.resampling import Ratio, run_sampler
 
 @register("sampler", "random_under")
 def random_under(
-    *, sampling_strategy: Ratio = 1.0, replacement: bool = False, random_state: int = 42
+    *, sampling_strategy: Ratio = 1.0, replacement: bool = False, random_state: Seed = 42
 ) -> RandomUnder:
     """imbalanced-learn's RandomUnderSampler.
 

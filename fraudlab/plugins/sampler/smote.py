@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fraudlab.estimators import Seed
 from fraudlab.preprocess import Matrix
 from fraudlab.protocols import Labels, Resampled
 from fraudlab.registry import register
@@ -12,7 +13,7 @@ from fraudlab.resampling import Neighbours, Ratio, run_sampler
 
 @register("sampler", "smote", excludes={"calibration": ["prior"]})
 def smote(
-    *, sampling_strategy: Ratio = 1.0, k_neighbors: Neighbours = 5, random_state: int = 42
+    *, sampling_strategy: Ratio = 1.0, k_neighbors: Neighbours = 5, random_state: Seed = 42
 ) -> Smote:
     """imbalanced-learn's SMOTE (Chawla et al., JAIR 16, 2002).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fraudlab.errors import ConfigError
+from fraudlab.estimators import Seed
 from fraudlab.preprocess import Matrix
 from fraudlab.protocols import Labels, Resampled
 from fraudlab.registry import register
@@ -17,7 +18,7 @@ def smote_under(
     over: Ratio = 0.5,
     under: Ratio = 1.0,
     k_neighbors: Neighbours = 5,
-    random_state: int = 42,
+    random_state: Seed = 42,
 ) -> SmoteUnder:
     """SMOTE to `over` frauds per genuine row, then random under-sampling to `under`.
 
@@ -33,7 +34,9 @@ def smote_under(
         Seed of both draws.
     """
     if under < over:
-        raise ConfigError(f"sampler=smote_under: under must be at least over, got {under} < {over}")
+        raise ConfigError(
+            f"sampler.params.under={under!r} must be at least over={over!r}", "sampler.params.under"
+        )
     return SmoteUnder(over, under, k_neighbors, random_state)
 
 

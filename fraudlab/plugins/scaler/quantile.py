@@ -7,16 +7,27 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from fraudlab.errors import ConfigError
+from fraudlab.estimators import Seed
 from fraudlab.preprocess import Floats, QuantileScaler
 from fraudlab.registry import register
 
 
-@register("scaler", "quantile")
+def _consistent(*, n_quantiles: int, subsample: int | None, **_: object) -> None:
+    if subsample is not None and n_quantiles > subsample:
+        raise ConfigError(
+            f"scaler.params.n_quantiles={n_quantiles!r} needs a subsample of at least as many rows,"
+            f" got {subsample!r}; set scaler.params.subsample={n_quantiles} or more, or null",
+            "scaler.params.n_quantiles",
+        )
+
+
+@register("scaler", "quantile", consistent=_consistent)
 def quantile(
     *,
     n_quantiles: Annotated[int, Meta(ge=2, le=10_000)] = 1000,
-    subsample: Annotated[int, Meta(ge=10)] | None = 10_000,
-    random_state: int = 42,
+    subsample: Annotated[int, Meta(ge=10, le=1_000_000_000)] | None = 10_000,
+    random_state: Seed = 42,
 ) -> Quantile:
     """scikit-learn's QuantileTransformer with uniform output: each value's rank in train.
 
@@ -25,7 +36,7 @@ def quantile(
     n_quantiles
         Number of knots (at most one per train row).
     subsample
-        Rows the knots are estimated from; null takes all.
+        Rows the knots are estimated from, at least n_quantiles; null takes all.
     random_state
         Seed of the subsample.
     """

@@ -10,6 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from fraudlab.errors import ConfigError
+from fraudlab.estimators import Seed
 from fraudlab.protocols import Fold, Split, Stage
 from fraudlab.registry import register
 from fraudlab.splitting import duplicates_together, rows_where
@@ -20,7 +21,7 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 
 @register("split", "stratified")
 def stratified(
-    *, train: Share = 0.6, validation: Share = 0.2, random_state: int = 42
+    *, train: Share = 0.6, validation: Share = 0.2, random_state: Seed = 42
 ) -> Stratified:
     """Cut the table into train, validation and test; one fit.
 
@@ -36,8 +37,9 @@ def stratified(
     """
     if train + validation >= 1:
         raise ConfigError(
-            f"split=stratified: train + validation must leave rows for test, got {train} +"
-            f" {validation}"
+            "split.params.train + validation must leave rows for test (below 1 in sum), got"
+            f" {train!r} + {validation!r}",
+            "split.params.train",
         )
     return Stratified(train, validation, random_state)
 

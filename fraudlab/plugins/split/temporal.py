@@ -59,7 +59,8 @@ def _parse(start: str | None) -> int | None:
         return (dt.date.fromisoformat(start) - EPOCH).days
     except ValueError as error:
         raise ConfigError(
-            f"split.params.start: expected a day as YYYY-MM-DD or null, got {start!r}"
+            f"split.params.start must be a day as YYYY-MM-DD, or null, got {start!r}",
+            "split.params.start",
         ) from error
 
 
@@ -132,4 +133,7 @@ def _days(table: Table) -> NDArray[np.int64]:
 
 
 def _show(day: int) -> str:
-    return (EPOCH + dt.timedelta(days=day)).isoformat()
+    try:
+        return (EPOCH + dt.timedelta(days=day)).isoformat()
+    except OverflowError:
+        return f"before {dt.date.min}" if day < 0 else f"after {dt.date.max}"

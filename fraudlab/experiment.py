@@ -27,6 +27,7 @@ from fraudlab.preprocess import Floats
 from fraudlab.protocols import Fold, Rows, Scores, Split, Stage
 from fraudlab.provenance import Provenance
 from fraudlab.scoring import Scorer, row_cuts
+from fraudlab.splitting import describe_rows
 from fraudlab.table import Table
 from fraudlab.threads import one_blas_thread
 
@@ -177,7 +178,7 @@ class Experiment:
             strategy=choice.name,
             value=cut.value,
             params=registry.check("threshold_strategy", choice),
-            slice=f"validation, {describe(self.table, fold.cut.judge)}",
+            slice=f"validation, {describe_rows(self.table, fold.cut.judge)}",
             feasible=cut.feasible,
             reached=dict(cut.reached),
             alert_cost=cut.alert_cost,
@@ -225,20 +226,6 @@ def truth_of(table: Table, rows: Rows, scores: Floats) -> Scores:
         amount=None if table.amount is None else table.amount[rows],
         row=rows,
     )
-
-
-def describe(table: Table, rows: Rows) -> str:
-    """Return how many rows and frauds there are, and from when to when."""
-    text = f"{len(rows)} rows, {int(table.label[rows].sum())} frauds"
-    if table.time is None:
-        return text
-    first, last = (dt.datetime.fromtimestamp(int(at), dt.UTC) for at in _ends(table, rows))
-    return f"{text}, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-
-
-def _ends(table: Table, rows: Rows) -> tuple[int, int]:
-    assert table.time is not None
-    return int(table.time[rows].min()), int(table.time[rows].max())
 
 
 def _amounts(scores: Scores) -> Floats:

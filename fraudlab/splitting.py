@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
 import numpy as np
@@ -76,3 +77,17 @@ def duplicates_together(side: NDArray[np.int64], duplicate: NDArray[np.int64]) -
 def rows_where(mask: NDArray[np.bool_]) -> Rows:
     """Return the row numbers of a mask."""
     return np.flatnonzero(mask)
+
+
+def describe_rows(table: Table, rows: Rows) -> str:
+    """Return how many rows and frauds there are, and from when to when."""
+    text = f"{len(rows)} rows, {int(table.label[rows].sum())} frauds"
+    if table.time is None:
+        return text
+    first, last = (dt.datetime.fromtimestamp(int(at), dt.UTC) for at in _ends(table, rows))
+    return f"{text}, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+
+
+def _ends(table: Table, rows: Rows) -> tuple[int, int]:
+    assert table.time is not None
+    return int(table.time[rows].min()), int(table.time[rows].max())

@@ -52,10 +52,21 @@ def train_candidate(
         origin = provenance(planned.config, table.fingerprint, mlflow_run_id)
         result = run_experiment(planned.config, table, split, origin)
         record = _write_success(started, table, result)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 (it may fail in any way)
+    except (Exception, SystemExit) as error:
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from error
         record = _write_failure(started, error)
     write_run(record)
     return record
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether an interrupt is behind an error: a library that is starting turns it into its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _write_success(started: RunRecord, table: Table, result: RunResult) -> RunRecord:

@@ -46,16 +46,21 @@ def _check_surroundings(candidate: Candidate) -> None:
 
 
 def _check_tables(candidates: list[Candidate]) -> None:
+    from fraudlab.splitting import describe_rows
     from fraudlab.tables import Tables
     from fraudlab.terminal import Progress
 
     tables = Tables(Progress().note)
     told: dict[str, None] = {}
     for candidate in candidates:
-        tables.split(candidate.config)
-        report = tables.table(candidate.config).report
-        text = f"{report.source}: {report.rows:,} rows, {report.frauds:,} frauds; the split fits"
-        told[text] = None  # once, however many candidates share it
+        table, fold = tables.table(candidate.config), tables.split(candidate.config).folds[0]
+        report = table.report
+        told[f"{report.source}: {report.rows:,} rows, {report.frauds:,} frauds; the split fits"] = (
+            None
+        )
+        parts = {"train": fold.test.fit, "validation": fold.cut.judge, "test": fold.test.judge}
+        for name, rows in parts.items():
+            told[f"  {name:<11}{describe_rows(table, rows)}"] = None
     print("\n".join(told))  # noqa: T201
 
 

@@ -6,6 +6,7 @@ import fcntl
 import importlib
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -110,6 +111,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Done(int(left.value.code or 0), written.out, written.err)
 
     return run_module
+
+
+# 130, or what a shell shows as 130: Python ends itself by the signal when an extension that was
+# just starting met the interrupt first.
+INTERRUPTED = {130, -signal.SIGINT}
 
 
 def run_process(*arguments: str, cwd: Path, **variables: str) -> Done:

@@ -88,13 +88,14 @@ class Temporal:
         start = latest if self.start is None else self.start
         if not earliest <= start <= latest:
             needed = length + self.train_days + self.delay_days
+            remedy = "set split.params.start" if last - first + 1 >= needed else "read more days"
             raise DataError(
                 f"split=temporal: training from {_show(start)} needs rows from"
                 f" {_show(start - self.train_days - self.delay_days)} to"
                 f" {_show(start + length - 1)},"
                 f" the table has {_show(first)} to {_show(last)} ({last - first + 1} days,"
-                f" {needed} are needed); set split.params.start, or shorten train_days, delay_days"
-                " or test_days"
+                f" 2 x (train_days + delay_days) + test_days = {needed} are needed); {remedy}, or"
+                " shorten train_days, delay_days or test_days"
             )
         return start
 

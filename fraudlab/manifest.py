@@ -59,7 +59,7 @@ class Threshold(msgspec.Struct, frozen=True):
     """The cut and how it was chosen.
 
     With `alert_cost` set the cut is per row, min(1, alert_cost / amount), an amount of 0 giving 1
-    (DOMAIN: Bahnsen's Bayes minimum risk); `value` is then the smallest cut met in validation.
+    (Bayes minimum risk, Bahnsen et al., 2014); `value` is then the smallest cut met in validation.
     """
 
     strategy: str

@@ -22,6 +22,7 @@ from fraudlab.clock import Clock
 from fraudlab.config import Config
 from fraudlab.detector import encode
 from fraudlab.exporting import Exported, Exporter, digest
+from fraudlab.leaks import warn_of_giveaways
 from fraudlab.manifest import FORMAT, Manifest, Metrics, ModelSpec, Threshold
 from fraudlab.preprocess import Floats
 from fraudlab.protocols import Fold, Rows, Scores, Split, Stage
@@ -93,6 +94,7 @@ class Experiment:
         validated = [self._validate(stage) for stage in split.validation]
         judged = [self._judge(fold) for fold in split.folds]
         bundle = self._pack(split.folds[0], judged[0].manifest)
+        self._look_for_leaks(split.folds[0].test.fit)
         return RunResult(
             bundle,
             Metrics(
@@ -183,6 +185,10 @@ class Experiment:
             reached=dict(cut.reached),
             alert_cost=cut.alert_cost,
         )
+
+    def _look_for_leaks(self, train: Rows) -> None:
+        detector = self.exporter.export(train).detector
+        warn_of_giveaways(detector.train, detector.preprocess.columns, self.table.label[train])
 
     def _pack(self, fold: Fold, manifest: Manifest) -> Bundle:
         exported, train = self.exporter.export(fold.test.fit), fold.test.fit

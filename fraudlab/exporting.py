@@ -10,7 +10,6 @@ import numpy as np
 from fraudlab.clock import Clock
 from fraudlab.config import Config
 from fraudlab.detector import Detector, encode, fit_detector
-from fraudlab.leaks import warn_of_giveaways
 from fraudlab.parity import check_parity, hostile_rows
 from fraudlab.preprocess import Floats, Matrix
 from fraudlab.protocols import Graph, Rows
@@ -61,8 +60,6 @@ class Exporter:
         if key not in self._exported:
             with self._clock.step("fit"):
                 detector = fit_detector(self._config, self._table, fit)
-                columns = detector.preprocess.columns
-                warn_of_giveaways(detector.train, columns, self._table.label[fit])
             with self._clock.step("export"):
                 graph = detector.model.to_onnx()
                 exported = Exported(detector, graph, GraphRunner(graph.onnx))

@@ -89,11 +89,11 @@ class Sweep:
     def _todo(self) -> list[Planned]:
         resume = self.config.resume
         known = [p for p in self.record.candidates if p.not_applicable is None]
-        todo = [p for p in known if resume == "never" or not _is_done(p.run)]
+        done = {p.run: None if resume == "never" else _finished(p.run) for p in known}
         for planned in known:
-            result = read_result(planned.run)
-            if planned not in todo and result is not None:
+            if result := done[planned.run]:
                 self.watcher.reused(planned, result)
+        todo = [planned for planned in known if done[planned.run] is None]
         if len(todo) < len(known):
             self.watcher.note(
                 f"{len(known) - len(todo)} of {len(known)} finished before and not changed: reused"
@@ -126,10 +126,11 @@ class Sweep:
         folder = run_folder(planned.run)
         mark = running_mark(folder)
         with claimed(mark, self._say_waiting):
-            earlier = read_result(planned.run)
-            if earlier and self.config.resume == "auto" and _is_done(planned.run):
-                return earlier  # another sweep finished it while this one came to it
+            finished = _finished(planned.run)
+            if finished and self.config.resume == "auto":
+                return finished  # by another sweep, while this one came to it
             begin(mark)
+            earlier = read_result(planned.run)
             mlflow_run_id = mirror.start_run(planned)
             try:
                 record = train_candidate(planned, self.tables, self.record.sweep, mlflow_run_id)
@@ -160,9 +161,9 @@ def _without_secrets(config: Config) -> Config:
     return msgspec.structs.replace(config, tracking=tracking)
 
 
-def _is_done(run: str) -> bool:
-    """Whether a run needs no training: finished, and its bundle not removed by somebody else."""
+def _finished(run: str) -> RunRecord | None:
+    """Return the result of a run that needs no training; its bundle must not have been removed."""
     result = read_result(run)
     if result is None or result.status != "done":
-        return False
-    return result.bundle is None or result.bundle_folder is not None
+        return None
+    return result if result.bundle is None or result.bundle_folder is not None else None

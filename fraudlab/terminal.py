@@ -83,16 +83,14 @@ class Progress:
 
     def _compare(self, planned: Planned, record: RunRecord) -> str:
         """Return the name of the best candidate by now."""
-        selection: Selection = registry.build("selection", planned.config.selection)
-        key = rank_key(selection, record.metrics)
+        key = rank_key(_selection(planned), record.metrics)
         if self._best is None or key > self._best[0]:
             self._best = (key, name_of(planned, self._names))
         return self._best[1]
 
     def _result(self, planned: Planned, record: RunRecord) -> Text:
         """Return the metric that ranks, the seconds, and which candidate is the best by now."""
-        selection: Selection = registry.build("selection", planned.config.selection)
-        leader = self._compare(planned, record)
+        selection, leader = _selection(planned), self._compare(planned, record)
         best = "best so far" if leader == name_of(planned, self._names) else f"best: {leader}"
         value = _number(record.metrics.validation.get(selection.metric)) or "not measured"
         heading = dict(COLUMNS).get(selection.metric, selection.metric)
@@ -111,6 +109,11 @@ class Progress:
                 line.truncate(self._console.width - 1, overflow="ellipsis")
             self._console.file.write("\x1b[2K")  # the line of a candidate that was being trained
         self._console.print(line, end=end, soft_wrap=True)
+
+
+def _selection(planned: Planned) -> Selection:
+    selection: Selection = registry.build("selection", planned.config.selection)
+    return selection
 
 
 def _warned(warnings: Sequence[str]) -> str:

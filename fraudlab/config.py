@@ -51,6 +51,29 @@ class Launcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Literal["local"] = "local"
 
 
+class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What each outcome costs, in the currency of the amounts: the metrics cost and savings.
+
+    The default is Bahnsen's matrix for cards: every alert costs its handling, a missed fraud its
+    amount. A number for `false_negative` makes the matrix the same for every row (Elkan, 2001).
+    """
+
+    true_positive: float = 5.0
+    false_positive: float = 5.0
+    false_negative: float | Literal["amount"] = "amount"
+    true_negative: float = 0.0
+
+
+class Bootstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How intervals are estimated: what is drawn as a whole, and how often.
+
+    A table without cards (or days) draws rows. No resamples, no intervals.
+    """
+
+    cluster: Literal["card", "day", "row"] = "card"
+    resamples: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 1000
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One candidate, completely resolved."""
 
@@ -65,6 +88,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     selection: Choice
     tracking: Tracking = Tracking()
     launcher: Launcher = Launcher()
+    costs: Costs = Costs()
+    bootstrap: Bootstrap = Bootstrap()
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] = 42
     resume: Literal["auto", "never", "only"] = "auto"
     fail_fast: bool = False

@@ -104,8 +104,10 @@ class Calibrator(Protocol):
 class Scores:
     """Scored rows with their truth: what thresholds and metrics are computed from.
 
-    `day` numbers the calendar days, `card` the entities, `amount` is in the currency of the table;
-    each is None where the table has none. `row` says which rows of the table these are.
+    `day` numbers the calendar days, `card` the entities, `amount` is in the currency of the table,
+    `segment` names what reports are sliced by; each is None where the table has none. `row` says
+    which rows of the table these are, `fold` which scored part of several they belong to (None for
+    one part), `weight` how often each counts (a bootstrap's draws; None for once each).
     """
 
     score: Floats
@@ -114,14 +116,19 @@ class Scores:
     card: NDArray[np.int64] | None
     amount: Floats | None = None
     row: Rows | None = None
+    segment: NDArray[np.str_] | None = None
+    fold: NDArray[np.int64] | None = None
+    weight: Floats | None = None
 
     @classmethod
     def together(cls, parts: Sequence[Scores]) -> Scores:
-        """Return the rows of all parts, one after the other."""
+        """Return the rows of all parts, one after the other, each part a fold."""
         columns: dict[str, Any] = {}
         for name in (each.name for each in fields(cls)):
             values = [getattr(part, name) for part in parts]
             columns[name] = None if values[0] is None else np.concatenate(values)
+        lengths = [len(part.score) for part in parts]
+        columns["fold"] = np.repeat(np.arange(len(parts)), lengths)
         return cls(**columns)
 
 
@@ -136,7 +143,10 @@ class Cut:
 
 
 class ThresholdStrategy(Protocol):
-    """Group `threshold_strategy`: chooses the cut on validation."""
+    """Group `threshold_strategy`: chooses the cut on validation.
+
+    One that cannot do without amounts, days or cards names them in `needs`, as `Scores` does.
+    """
 
     def choose(self, scores: Scores) -> Cut:
         """Return the cut for out-of-fold calibrated validation scores."""
@@ -193,10 +203,14 @@ class Features(Protocol):
 class Selection(Protocol):
     """Group `selection`: ranks candidates by their validation metrics.
 
-    `metric` names the one that progress shows of each candidate.
+    `metric` names the one that ranks, `constraints` are what a candidate must meet to win.
     """
 
     metric: str
+    constraints: tuple[str, ...]
 
     def rank_key(self, metrics: Mapping[str, float]) -> Sequence[float]:
-        """Return the sort key of one candidate; the largest wins."""
+        """Return the sort key of one candidate; the largest wins, one with `unmet` reasons last."""
+
+    def unmet(self, metrics: Mapping[str, float]) -> tuple[str, ...]:
+        """Return why a candidate may not win, in words; none when it may."""

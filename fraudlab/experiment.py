@@ -7,30 +7,38 @@ only, calibration and threshold see validation only, and test is scored once, wh
 
 from __future__ import annotations
 
-import datetime as dt
 import warnings
 from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 
-from fraudlab import golden, metrics, registry
-from fraudlab.bundle import CARD, GOLDEN, MODEL, REFERENCE, Bundle, pack
+from fraudlab import registry
+from fraudlab.bootstrap import cut_interval
+from fraudlab.bundle import Bundle
 from fraudlab.calibrating import Fitted, calibrate_and_cut
-from fraudlab.card import write_card
 from fraudlab.clock import Clock
 from fraudlab.config import Config
 from fraudlab.detector import encode
-from fraudlab.exporting import Exported, Exporter, digest
+from fraudlab.exporting import Exporter, digest
 from fraudlab.leaks import warn_of_giveaways
-from fraudlab.manifest import FORMAT, Manifest, Metrics, ModelSpec, Threshold
+from fraudlab.manifest import Intervals, Manifest, Metrics
+from fraudlab.outcomes import (
+    Measured,
+    Outcome,
+    measure,
+    outcome,
+    train_metrics,
+    truth_of,
+    warn_unless_probabilities,
+)
+from fraudlab.packing import completed, new_manifest, pack_bundle
 from fraudlab.preprocess import Floats
 from fraudlab.protocols import Fold, Rows, Scores, Split, Stage
 from fraudlab.provenance import Provenance
 from fraudlab.scoring import Scorer, row_cuts
-from fraudlab.splitting import describe_rows
 from fraudlab.table import Table
 from fraudlab.threads import one_blas_thread
+from fraudlab.weighing import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,42 +48,48 @@ class RunResult:
     Attributes
     ----------
     bundle
-        The shipped bundle; its manifest holds the metrics of its own test.
-    metrics
-        The candidate's metrics: means over the folds, with `_std` beside where there are several.
+        The shipped bundle; its manifest holds the metrics of its own validation and test.
+    outcomes
+        The candidate's own: "validation" (calibrated out of fold) and "test", over all folds.
     seconds
         Wall time by step.
     parity
         The largest difference between fitted model and graph that the gate met.
-    scores
-        By part, the scored rows that its metrics were computed from: "validation" (calibrated out
-        of fold) and "test", each with those of all stages or folds one after the other.
     warnings
         What the libraries warned of, each text once.
     """
 
     bundle: Bundle
-    metrics: Metrics
+    outcomes: dict[str, Outcome]
     seconds: dict[str, float]
     parity: float
-    scores: dict[str, Scores]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> Metrics:
+        """Means over the folds, with `_std` beside where there are several."""
+        return Metrics(**{part: of.metrics for part, of in self.outcomes.items()})
+
+    @property
+    def intervals(self) -> Intervals:
+        """The 95 % intervals of the means."""
+        return Intervals(**{part: of.intervals for part, of in self.outcomes.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """A validation stage: the calibration and cut it taught, and its metrics."""
+    """A validation stage: the calibration and cut it taught, and how it scored."""
 
     fitted: Fitted
-    metrics: dict[str, float]
+    measured: Measured
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A fold's manifest, its metrics of test included, and the scored rows of test."""
+    """A fold's manifest, and how its test was scored."""
 
     manifest: Manifest
-    scores: Scores
+    measured: Measured
 
 
 class Experiment:
@@ -88,26 +102,21 @@ class Experiment:
         self.clock = Clock()
         self.exporter = Exporter(config, table, self.clock)
         self._validated: dict[tuple[bytes, bytes], Validated] = {}
+        self._trained: dict[bytes, dict[str, float]] = {}
 
     def run(self, split: Split) -> RunResult:
         """Return the result of all folds; the first fold's bundle is the one shipped."""
         validated = [self._validate(stage) for stage in split.validation]
         judged = [self._judge(fold) for fold in split.folds]
-        bundle = self._pack(split.folds[0], judged[0].manifest)
+        with self.clock.step("bootstrap"):
+            outcomes = {
+                "validation": outcome(self.config, [each.measured for each in validated]),
+                "test": outcome(self.config, [each.measured for each in judged]),
+            }
+        bundle = self._pack(split, judged[0], outcomes)
         self._look_for_leaks(split.folds[0].test.fit)
-        return RunResult(
-            bundle,
-            Metrics(
-                metrics.summary([each.metrics for each in validated]),
-                metrics.summary([each.manifest.metrics.test for each in judged]),
-            ),
-            dict(self.clock.seconds),
-            self.exporter.worst,
-            {
-                "validation": Scores.together([each.fitted.out_of_fold for each in validated]),
-                "test": Scores.together([each.scores for each in judged]),
-            },
-        )
+        warn_unless_probabilities(outcomes["validation"].metrics)
+        return RunResult(bundle, outcomes, dict(self.clock.seconds), self.exporter.worst)
 
     def _validate(self, stage: Stage) -> Validated:
         key = digest(stage.fit), digest(stage.judge)
@@ -139,8 +148,18 @@ class Experiment:
             scores, cut = fitted.out_of_fold, fitted.cut
             thresholds = row_cuts(cut.value, cut.alert_cost, _amounts(scores))
             ranked = raw if fitted.calibration.keeps_ranking else scores
-            found = metrics.evaluate(scores, thresholds, ranked=ranked)
-        return Validated(fitted, found)
+            part = Part(scores, thresholds, ranked)
+            return Validated(fitted, measure(self.config, part, self._on_train(stage.fit)))
+
+    def _on_train(self, fit: Rows) -> dict[str, float]:
+        """Return how the fitted rows are ranked by the model that has seen them."""
+        key = digest(fit)
+        if key not in self._trained:
+            exported = self.exporter.export(fit)
+            margins = exported.runner.margins(exported.detector.train)
+            own = truth_of(self.table, fit, exported.graph.link.score(margins))
+            self._trained[key] = train_metrics(own)
+        return self._trained[key]
 
     def _judge(self, fold: Fold) -> Judged:
         """Return the fold's test, scored by what its bundle holds once everything is fixed."""
@@ -148,61 +167,38 @@ class Experiment:
         exported = self.exporter.export(fold.test.fit)
         for rows in (fold.cut.judge, fold.test.judge):
             self.exporter.margins(fold.test.fit, rows)  # raises unless exact there
-        manifest = self._manifest(fold, exported, validated.fitted)
+        manifest = new_manifest(
+            self.config, self.table, self.provenance, exported, validated.fitted, fold
+        )
         scorer = Scorer(manifest, exported.runner)
         with self.clock.step("score"):
             matrix = encode(self.table, fold.test.judge, manifest.preprocess)
             scores = truth_of(self.table, fold.test.judge, scorer.scores(matrix))
-            test = metrics.evaluate(scores, scorer.thresholds(_amounts(scores)))
-        complete = msgspec.structs.replace(manifest, metrics=Metrics(validated.metrics, test))
-        return Judged(complete, scores)
-
-    def _manifest(self, fold: Fold, exported: Exported, fitted: Fitted) -> Manifest:
-        now = dt.datetime.now(dt.UTC)
-        name = self.config.model.name
-        return Manifest(
-            format=FORMAT,
-            id=f"{now:%Y%m%dT%H%M%SZ}-{name}-{self.provenance.key[:8]}",
-            created=now.isoformat(timespec="seconds"),
-            features=exported.detector.fields,
-            preprocess=exported.detector.preprocess,
-            model=ModelSpec(
-                name, exported.graph.link, exported.runner.width, exported.graph.tolerance
-            ),
-            calibration=fitted.calibration,
-            threshold=self._threshold(fold, fitted),
-            provenance=self.provenance.as_dict(),
-        )
-
-    def _threshold(self, fold: Fold, fitted: Fitted) -> Threshold:
-        choice, cut = self.config.threshold_strategy, fitted.cut
-        return Threshold(
-            strategy=choice.name,
-            value=cut.value,
-            params=registry.check("threshold_strategy", choice),
-            slice=f"validation, {describe_rows(self.table, fold.cut.judge)}",
-            feasible=cut.feasible,
-            reached=dict(cut.reached),
-            alert_cost=cut.alert_cost,
-        )
+            part = Part(scores, scorer.thresholds(_amounts(scores)), scores)
+            return Judged(manifest, measure(self.config, part, self._on_train(fold.test.fit)))
 
     def _look_for_leaks(self, train: Rows) -> None:
         detector = self.exporter.export(train).detector
         warn_of_giveaways(detector.train, detector.preprocess.columns, self.table.label[train])
 
-    def _pack(self, fold: Fold, manifest: Manifest) -> Bundle:
-        exported, train = self.exporter.export(fold.test.fit), fold.test.fit
-        score = self._validate(fold.cut).fitted.out_of_fold.score
-        rate = manifest.metrics.validation["alert_rate"]
-        scorer = Scorer(manifest, exported.runner)
+    def _pack(self, split: Split, judged: Judged, outcomes: dict[str, Outcome]) -> Bundle:
+        """Return the shipped fold's bundle, with its own results and apart those of all folds."""
+        config, train = self.config, split.folds[0].test.fit
+        validated = self._validate(split.folds[0].cut)
+        with self.clock.step("bootstrap"):
+            own = outcomes
+            if len(split.folds) > 1:
+                own = {
+                    "validation": outcome(config, [validated.measured]),
+                    "test": outcome(config, [judged.measured]),
+                }
+            strategy = registry.build("threshold_strategy", config.threshold_strategy)
+            fitted, scores = validated.fitted, validated.fitted.out_of_fold
+            cut = cut_interval(fitted.cut, strategy, scores, config.bootstrap)
         with self.clock.step("pack"):
-            files = {
-                MODEL: exported.graph.onnx,
-                GOLDEN: golden.golden_rows(scorer, self.table, train, self.config.seed),
-                REFERENCE: golden.reference(manifest.features, self.table, train, score, rate),
-                CARD: write_card(manifest, self.table.report).encode(),
-            }
-            return pack(manifest, files)
+            manifest = completed(judged.manifest, own, outcomes, cut)
+            exported = self.exporter.export(train)
+            return pack_bundle(manifest, exported, self.table, train, scores.score, config.seed)
 
 
 def run_experiment(config: Config, table: Table, split: Split, provenance: Provenance) -> RunResult:
@@ -220,18 +216,6 @@ def run_experiment(config: Config, table: Table, split: Split, provenance: Prove
         result = Experiment(config, table, provenance).run(split)
     texts = dict.fromkeys(str(warning.message) for warning in caught)
     return replace(result, warnings=tuple(texts))
-
-
-def truth_of(table: Table, rows: Rows, scores: Floats) -> Scores:
-    """Return `scores` with the truth of `rows`."""
-    return Scores(
-        score=scores,
-        label=table.label[rows],
-        day=None if table.day is None else table.day[rows],
-        card=None if table.card is None else table.card[rows],
-        amount=None if table.amount is None else table.amount[rows],
-        row=rows,
-    )
 
 
 def _amounts(scores: Scores) -> Floats:

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     elif wanted.format == "csv":
         _write_csv(rows)
     else:
-        from fraudlab.terminal import print_leaderboard
+        from fraudlab.board import print_leaderboard
 
         print_leaderboard(rows, show_test=wanted.show == "test")
     return 0

@@ -104,7 +104,9 @@ class Intervals(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True):
     """Everything the service needs beside the graph, and where the bundle came from.
 
-    `checksum` is the sha256 of manifest.json's bytes with zeros in the checksum's place.
+    `metrics` and `intervals` are those of this very bundle; `folds` has the means over the folds of
+    its experiment, with `_std` beside, when there were several. `checksum` is the sha256 of
+    manifest.json's bytes with zeros in the checksum's place.
     """
 
     format: int
@@ -118,6 +120,7 @@ class Manifest(msgspec.Struct, frozen=True):
     risk_levels: RiskLevels = RiskLevels()
     metrics: Metrics = Metrics()
     intervals: Intervals = Intervals()
+    folds: Metrics = Metrics()
     provenance: dict[str, Any] = {}
     files: dict[str, FileEntry] = {}
     checksum: str = ""

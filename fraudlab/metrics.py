@@ -2,30 +2,67 @@
 
 Ties are never broken in a candidate's favour: ROC AUC and average precision treat tied rows
 together (scikit-learn), an alert threshold takes all of them or none, and where a day has only k
-places, equal scores stand in the order of the card's number.
+places, equal scores stand in the order of the card's number (or the row's).
+
+Whatever is a ratio of sums over rows is computed in two steps, `tallies` and `rates`, so that a
+bootstrap can weigh the rows between them.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fraudlab.budgets import BUDGET, daily_metrics
+from fraudlab.config import Costs
 from fraudlab.preprocess import Floats
 from fraudlab.protocols import Labels, Scores
 
-CARDS = 100
+RANKING = ("average_precision", "roc_auc")
+DAILY = (
+    f"card_precision_at_{BUDGET}",
+    f"card_precision_at_{BUDGET}_ceiling",
+    f"card_recall_at_{BUDGET}",
+    f"precision_at_{BUDGET}",
+)
+DECISIONS = (
+    "true_positives",
+    "false_positives",
+    "false_negatives",
+    "true_negatives",
+    "precision",
+    "recall",
+    "f1",
+    "f2",
+    "fpr",
+    "mcc",
+    "balanced_accuracy",
+    "alert_rate",
+    "alerts_per_day",
+    "value_detection_rate",
+    "cost",
+    "cost_baseline",
+    "savings",
+)
+PROBABILITY = ("brier", "log_loss", "ece", "mean_score", "prevalence")
+NAMES = (*RANKING, *DAILY, *DECISIONS, *PROBABILITY)
+"""What a constraint or a selection may name; of a table without the columns some are left out."""
+
 BINS = 10
+SEGMENTS = 20  # the commonest among frauds; each is a metric
 _TINY = 1e-15
+_SEGMENT = "segment_"
 
 
 def evaluate(
-    scores: Scores, thresholds: Floats, *, ranked: Scores | None = None
+    scores: Scores, thresholds: Floats, costs: Costs | None = None, *, ranked: Scores | None = None
 ) -> dict[str, float]:
     """Return all metrics of scored rows, given each row's threshold; only finite numbers.
 
-    What is counted per day or card is left out where the rows have no day or card.
+    What is counted per day, card, amount or segment is left out where the rows have none.
 
     Parameters
     ----------
@@ -33,17 +70,21 @@ def evaluate(
         The scored rows with their truth.
     thresholds
         Float64 [N]: a row is an alert when its score is at least its threshold.
+    costs
+        What each outcome costs; the default matrix unless given.
     ranked
         The same rows with the scores that rank them, where those are others.
     """
-    found = ranking(ranked or scores) | decisions(scores, thresholds) | probability(scores)
+    sums = {name: float(of.sum()) for name, of in tallies(scores, thresholds, costs).items()}
+    found = ranking(ranked or scores) | rates(sums)
+    found["ece"] = calibration_error(scores.score, scores.label)
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 
 
-def summary(folds: list[dict[str, float]]) -> dict[str, float]:
+def summary(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the means over the folds; of several, their population standard deviations too."""
     if len(folds) == 1:
-        return folds[0]
+        return dict(folds[0])
     shared = [name for name in folds[0] if all(name in fold for fold in folds)]
     values = {name: np.array([fold[name] for fold in folds]) for name in shared}
     means = {name: float(of.mean()) for name, of in values.items()}
@@ -55,22 +96,85 @@ def ranking(scores: Scores) -> dict[str, float]:
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     found = {
-        "average_precision": average_precision_score(scores.label, scores.score),
-        "roc_auc": roc_auc_score(scores.label, scores.score),
+        "average_precision": float(average_precision_score(scores.label, scores.score)),
+        "roc_auc": float(roc_auc_score(scores.label, scores.score)),
     }
-    if scores.day is not None and scores.card is not None:
-        perfect = replace(scores, score=scores.label.astype(np.float64))
-        found["card_precision_at_100"] = card_precision(scores, CARDS)
-        found["card_precision_at_100_ceiling"] = card_precision(perfect, CARDS)
+    return found | daily_metrics(scores)
+
+
+def tallies(scores: Scores, thresholds: Floats, costs: Costs | None = None) -> dict[str, Floats]:
+    """Return what each row adds to the sums that `rates` reads, float64 [N] by name."""
+    p = scores.score
+    fraud = scores.label == 1
+    alert = p >= thresholds
+    clipped = np.clip(p, _TINY, 1 - _TINY)
+    found: dict[str, NDArray[np.generic]] = {
+        "rows": np.ones(len(p)),
+        "tp": alert & fraud,
+        "fp": alert & ~fraud,
+        "fn": ~alert & fraud,
+        "tn": ~alert & ~fraud,
+        "squared": (p - fraud) ** 2,
+        "loss": -np.where(fraud, np.log(clipped), np.log1p(-clipped)),
+        "score": p,
+    }
+    if scores.day is not None:
+        found["days"] = _first_of_day(scores.day)
+    if scores.amount is not None:
+        found["at_stake"] = scores.amount * fraud
+        found["caught"] = scores.amount * (alert & fraud)
+    found |= _costs(scores, alert, costs or Costs())
+    found |= _segments(scores, alert & fraud)
+    return {name: of.astype(np.float64) for name, of in found.items()}
+
+
+def _first_of_day(day: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return True in one row of each day, so that their sum is the number of days."""
+    first = np.zeros(len(day), dtype=bool)
+    first[np.unique(day, return_index=True)[1]] = True
+    return first
+
+
+def _costs(scores: Scores, alert: NDArray[np.bool_], costs: Costs) -> dict[str, Floats]:
+    """Return each row's cost, as decided, if nothing were alerted, and if everything were."""
+    missed: Floats | float | None = (
+        scores.amount if costs.false_negative == "amount" else float(costs.false_negative)
+    )
+    if missed is None:
+        return {}
+    fraud = scores.label == 1
+    as_alert = np.where(fraud, costs.true_positive, costs.false_positive)
+    as_none = np.where(fraud, missed, costs.true_negative)
+    return {
+        "cost": np.where(alert, as_alert, as_none),
+        "cost_none": as_none,
+        "cost_all": as_alert,
+    }
+
+
+def _segments(scores: Scores, caught: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """Return, by segment with frauds, which rows are its frauds and which of them are caught."""
+    if scores.segment is None:
+        return {}
+    fraud = scores.label == 1
+    names, counts = np.unique(scores.segment[fraud], return_counts=True)
+    found = {}
+    for name in names[np.argsort(-counts, kind="stable")][:SEGMENTS]:
+        own = fraud & (scores.segment == name)
+        plain = re.sub(r"[^\w.-]", "_", str(name))
+        found[f"{_SEGMENT}{plain}"] = own
+        found[f"{_SEGMENT}{plain}_caught"] = own & caught
     return found
 
 
-def decisions(scores: Scores, thresholds: Floats) -> dict[str, float]:
-    """Return the metrics of the alerts."""
-    alert = scores.score >= thresholds
-    fraud = scores.label == 1
-    tp, fp = int((alert & fraud).sum()), int((alert & ~fraud).sum())
-    fn, tn = int((~alert & fraud).sum()), int((~alert & ~fraud).sum())
+def rates(sums: Mapping[str, float] | Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return the metrics of sums over rows: numbers, or arrays of many weightings at once.
+
+    Cost-sensitive ones are as in Bahnsen et al., Cost Sensitive Credit Card Fraud Detection, 2013:
+    savings = (baseline - cost) / baseline, baseline the cheaper of alerting none and all.
+    """
+    of = {name: np.asarray(value, dtype=np.float64) for name, value in sums.items()}
+    tp, fp, fn, tn, rows = (of[name] for name in ("tp", "fp", "fn", "tn", "rows"))
     recall, fpr = _share(tp, tp + fn), _share(fp, fp + tn)
     found = {
         "true_positives": tp,
@@ -80,35 +184,39 @@ def decisions(scores: Scores, thresholds: Floats) -> dict[str, float]:
         "precision": _share(tp, tp + fp),
         "recall": recall,
         "f1": _share(2 * tp, 2 * tp + fp + fn),
+        "f2": _share(5 * tp, 5 * tp + fp + 4 * fn),
         "fpr": fpr,
+        "mcc": _share(tp * tn - fp * fn, _root((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))),
         "balanced_accuracy": (recall + 1 - fpr) / 2,
-        "alert_rate": _share(tp + fp, len(alert)),
+        "alert_rate": _share(tp + fp, rows),
+        "brier": _share(of["squared"], rows),
+        "log_loss": _share(of["loss"], rows),
+        "mean_score": _share(of["score"], rows),
+        "prevalence": _share(tp + fn, rows),
     }
-    if scores.day is not None:
-        found["alerts_per_day"] = (tp + fp) / len(np.unique(scores.day))
-    if scores.amount is not None:
-        at_stake = float(scores.amount[fraud].sum())
-        caught = float(scores.amount[alert & fraud].sum())
-        found["value_detection_rate"] = caught / at_stake if at_stake > 0 else 0.0
-    return {name: float(value) for name, value in found.items()}
+    if "days" in of:
+        found["alerts_per_day"] = (tp + fp) / of["days"]
+    if "at_stake" in of:
+        found["value_detection_rate"] = _share(of["caught"], of["at_stake"])
+    if "cost" in of:
+        baseline = np.minimum(of["cost_none"], of["cost_all"])
+        found |= {"cost": of["cost"], "cost_baseline": baseline}
+        saved = np.divide(baseline - of["cost"], np.where(baseline > 0, baseline, np.nan))
+        found["savings"] = saved
+    for name, frauds in of.items():
+        if name.startswith(_SEGMENT) and not name.endswith("_caught"):
+            found[f"recall_{name}"] = _share(of[f"{name}_caught"], frauds)
+    return found
 
 
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
+def _share(part: Floats, whole: Floats) -> Floats:
+    """Return part / whole, 0 where there is no whole."""
+    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole != 0)
 
 
-def probability(scores: Scores) -> dict[str, float]:
-    """Return how far the scores are from being probabilities."""
-    p = scores.score
-    label = scores.label.astype(np.float64)
-    clipped = np.clip(p, _TINY, 1 - _TINY)
-    return {
-        "brier": float(np.mean((p - label) ** 2)),
-        "log_loss": float(-np.mean(label * np.log(clipped) + (1 - label) * np.log1p(-clipped))),
-        "ece": calibration_error(p, scores.label),
-        "mean_score": float(p.mean()),
-        "prevalence": float(label.mean()),
-    }
+def _root(value: Floats) -> Floats:
+    root: Floats = np.sqrt(np.maximum(value, 0.0))
+    return root
 
 
 def calibration_error(p: Floats, label: Labels, bins: int = BINS) -> float:
@@ -123,45 +231,3 @@ def calibration_error(p: Floats, label: Labels, bins: int = BINS) -> float:
     parts = np.array_split(np.argsort(p), min(bins, len(p)))
     gaps = [len(part) * abs(p[part].mean() - share[part].mean()) for part in parts]
     return float(sum(gaps) / len(p))
-
-
-def card_precision(scores: Scores, k: int) -> float:
-    """Return the mean over days of the share of frauds among the k cards scored highest.
-
-    A card's score is its highest of the day. A card that was among the k of a day and really had a
-    fraud that day is detected, and left out on later days. The share is always of k. With fewer
-    cards, or frauds, than k a perfect ranking stays below 1: see the ceiling. The rows must have
-    days and cards.
-
-    References
-    ----------
-    Le Borgne et al., Reproducible Machine Learning for Credit Card Fraud Detection, chapter 4.
-    """
-    assert scores.day is not None
-    assert scores.card is not None
-    detected = np.empty(0, dtype=np.int64)
-    shares = []
-    for day in np.unique(scores.day):
-        rows = np.flatnonzero(scores.day == day)
-        if len(detected):
-            rows = rows[~np.isin(scores.card[rows], detected)]
-        card, score, fraud = _by_card(scores.card[rows], scores.score[rows], scores.label[rows])
-        top = np.lexsort((card, -score))[:k]
-        hits = card[top][fraud[top]]
-        shares.append(len(hits) / k)
-        detected = np.union1d(detected, hits)
-    return float(np.mean(shares))
-
-
-def _by_card(
-    card: NDArray[np.int64], score: Floats, label: Labels
-) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_]]:
-    """Return each card with its highest score and whether it had a fraud."""
-    if not len(card):
-        return card, score, label == 1
-    order = np.argsort(card, kind="stable")
-    card = card[order]
-    start = np.flatnonzero(np.append(True, np.diff(card) != 0))
-    highest = np.maximum.reduceat(score[order], start)
-    fraud = np.maximum.reduceat(label[order], start) == 1
-    return card[start], highest, fraud

@@ -65,9 +65,12 @@ def params_of(planned: Planned) -> dict[str, str]:
 
 
 def metrics_of(record: RunRecord) -> dict[str, float]:
-    """Return the finite metrics, prefixed by the part of the split, and the seconds."""
+    """Return the finite metrics and ends of intervals, prefixed by the part, and the seconds."""
     found = {f"validation_{name}": value for name, value in record.metrics.validation.items()}
     found |= {f"test_{name}": value for name, value in record.metrics.test.items()}
+    for part in ("validation", "test"):
+        for name, (low, high) in getattr(record.intervals, part).items():
+            found |= {f"{part}_{name}_low": low, f"{part}_{name}_high": high}
     found |= {f"seconds_{name}": value for name, value in record.seconds.items()}
     return {name: value for name, value in found.items() if math.isfinite(value)}
 

@@ -8,7 +8,7 @@ integer row numbers in ascending order.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -119,6 +119,12 @@ class Scores:
     segment: NDArray[np.str_] | None = None
     fold: NDArray[np.int64] | None = None
     weight: Floats | None = None
+
+    def rows(self, places: NDArray[np.intp]) -> Scores:
+        """Return the rows at `places`, in that order."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        known: dict[str, Any] = {name: of for name, of in values.items() if of is not None}
+        return replace(self, **{name: of[places] for name, of in known.items()})
 
     @classmethod
     def together(cls, parts: Sequence[Scores]) -> Scores:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from fraudlab import registry
+from fraudlab.comparing import Comparison, compare
 from fraudlab.manifest import Intervals, Metrics
 from fraudlab.protocols import Selection
-from fraudlab.runs import Planned, RunRecord, Status, SweepRecord, read_run
+from fraudlab.runs import FoldMetrics, Planned, RunRecord, Status, SweepRecord, read_run
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -26,6 +28,11 @@ class Row(msgspec.Struct, frozen=True):
     metrics: Metrics
     intervals: Intervals
     bundle: str | None
+    folds: FoldMetrics = FoldMetrics()
+    size: int | None = None
+    comparison: Comparison | None = None
+    simplest: bool = False
+    unmet: tuple[str, ...] = ()
     error: str | None = None
     log: str | None = None
     warnings: tuple[str, ...] = ()
@@ -35,13 +42,13 @@ def leaderboard(sweep: SweepRecord) -> list[Row]:
     """Return the sweep's rows: finished ones by the selection's rule, then the others.
 
     Equal ones stay in the order they were asked for. One that lacks a metric the rule reads (which
-    had one class only, say) comes last of the finished.
+    had one class only, say) comes last of the finished; so does one that may not win.
     """
     rows = [_row(planned, sweep.sweep) for planned in sweep.candidates]
     selection = registry.build("selection", sweep.candidates[0].config.selection)
-    done = [row for row in rows if row.status == "done"]
+    done = [_judged(row, selection) for row in rows if row.status == "done"]
     done.sort(key=lambda row: rank_key(selection, row.metrics), reverse=True)
-    return done + [row for row in rows if row.status != "done"]
+    return _compared(done, selection.metric) + [row for row in rows if row.status != "done"]
 
 
 def rank_key(selection: Selection, metrics: Metrics) -> tuple[float, ...]:
@@ -53,8 +60,37 @@ def rank_key(selection: Selection, metrics: Metrics) -> tuple[float, ...]:
 
 
 def best_of(rows: Sequence[Row]) -> Row | None:
-    """Return the first of a leaderboard's rows that has a result."""
-    return rows[0] if rows and rows[0].status == "done" else None
+    """Return the first of a leaderboard's rows, if it has a result and may win."""
+    best = rows[0] if rows else None
+    return best if best is not None and best.status == "done" and not best.unmet else None
+
+
+def simplest_of(rows: Sequence[Row]) -> Row | None:
+    """Return the row with the smallest graph of those within one standard error of the best."""
+    return next((row for row in rows if row.simplest), None)
+
+
+def _judged(row: Row, selection: Selection) -> Row:
+    return msgspec.structs.replace(row, unmet=selection.unmet(row.metrics.validation))
+
+
+def _compared(done: Sequence[Row], metric: str) -> list[Row]:
+    """Return the rows, each but the best compared with it, the simplest of the near ones marked."""
+    best = best_of(done)
+    if best is None or metric not in best.metrics.validation:
+        return list(done)
+    rows = [best, *(_compared_with(best, row, metric) for row in done[1:])]
+    near = [row for row in rows if row is best or (row.comparison and row.comparison.within_one_se)]
+    simplest = min(near, key=lambda row: math.inf if row.size is None else row.size)
+    return [msgspec.structs.replace(row, simplest=row is simplest) for row in rows]
+
+
+def _compared_with(best: Row, row: Row, metric: str) -> Row:
+    value = row.metrics.validation.get(metric)
+    if row.unmet or value is None:
+        return row
+    difference = best.metrics.validation[metric] - value
+    return msgspec.structs.replace(row, comparison=compare(best.run, row.run, metric, difference))
 
 
 def _row(planned: Planned, sweep: str) -> Row:
@@ -71,6 +107,8 @@ def _row(planned: Planned, sweep: str) -> Row:
         seconds=record.seconds,
         metrics=record.metrics,
         intervals=record.intervals,
+        folds=record.folds,
+        size=record.size,
         bundle=record.bundle if record.bundle_folder else None,
         error=record.error,
         log=record.log,

@@ -4,6 +4,8 @@ outputs/runs/<key>/result.json            status, metrics, bundle; written in on
 outputs/runs/<key>/table_report.json      what the table held
 outputs/runs/<key>/scores.npz            the rows that were scored, with their truth, by part
 outputs/runs/<key>/manifest.json          the manifest of its bundle
+outputs/runs/<key>/scores.npz             the scored rows of validation and test
+outputs/runs/<key>/bootstrap.npz          validation metrics under every bootstrap draw
 outputs/runs/<key>/log.txt                the traceback of a failure
 outputs/sweeps/<id>/plan.json             the candidates, frozen at launch
 .../running                               locked by the live process at work; left by a killed one
@@ -32,8 +34,15 @@ DAMAGED = (msgspec.MsgspecError, UnicodeDecodeError)  # what reading a damaged r
 Status = Literal["pending", "running", "done", "failed", "timeout", "killed", "not_applicable"]
 
 
+class FoldMetrics(msgspec.Struct, frozen=True):
+    """The metrics of each fold, the most recent first."""
+
+    validation: tuple[dict[str, float], ...] = ()
+    test: tuple[dict[str, float], ...] = ()
+
+
 class RunRecord(msgspec.Struct, frozen=True):
-    """What is known of a run; `sweep` is the one that trained it."""
+    """What is known of a run; `sweep` is the one that trained it, `size` the bytes of its graph."""
 
     run: str
     status: Status
@@ -41,6 +50,8 @@ class RunRecord(msgspec.Struct, frozen=True):
     seconds: dict[str, float] = {}
     metrics: Metrics = Metrics()
     intervals: Intervals = Intervals()
+    folds: FoldMetrics = FoldMetrics()
+    size: int | None = None
     bundle: str | None = None
     parity: float | None = None
     warnings: tuple[str, ...] = ()

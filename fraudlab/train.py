@@ -68,9 +68,10 @@ def main(arguments: list[str]) -> int:
 
 def train(plan: Plan) -> list[Row]:
     """Run a plan and show its leaderboard."""
+    from fraudlab.board import print_leaderboard
     from fraudlab.ranking import leaderboard
     from fraudlab.sweep import Sweep
-    from fraudlab.terminal import Progress, print_leaderboard
+    from fraudlab.terminal import Progress
     from fraudlab.threads import budget
     from fraudlab.tracking import mirror
 
@@ -98,6 +99,8 @@ def _say_best(rows: list[Row], progress: Progress) -> None:
 
     best = best_of(rows)
     if best is None:
+        if any(row.status == "done" for row in rows):
+            progress.note("no candidate may win, so none is made the champion")
         return
     if champion() is None:
         path = promote_run(best.run, progress)

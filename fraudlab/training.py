@@ -5,26 +5,20 @@ It needs what it is given and the disk, no driver: it may as well run in a proce
 
 from __future__ import annotations
 
-import io
 import os
 import traceback
-from collections.abc import Mapping
-from dataclasses import fields
 
 import msgspec
-import numpy as np
 
-from fraudlab.bundle import MANIFEST, encode_manifest, write_atomic, write_bundle
+from fraudlab.bundle import MANIFEST, MODEL, encode_manifest, write_atomic, write_bundle
 from fraudlab.errors import UserError
+from fraudlab.evidence import write_evidence
 from fraudlab.experiment import RunResult, run_experiment
 from fraudlab.home import bundles, home
-from fraudlab.protocols import Scores
 from fraudlab.provenance import provenance
-from fraudlab.runs import Planned, RunRecord, now, run_folder, write_json, write_run
+from fraudlab.runs import FoldMetrics, Planned, RunRecord, now, run_folder, write_json, write_run
 from fraudlab.table import Table
 from fraudlab.tables import Tables
-
-SCORES = "scores.npz"
 
 
 def train_candidate(
@@ -73,7 +67,7 @@ def _write_success(started: RunRecord, table: Table, result: RunResult) -> RunRe
     """Write the report, scores, manifest and bundle; the record is all that is left to write."""
     folder = run_folder(started.run)
     write_json(folder / "table_report.json", table.report)
-    write_atomic(folder / SCORES, _encode_scores(result.scores))
+    write_evidence(started.run, result.outcomes)
     write_atomic(folder / MANIFEST, encode_manifest(result.bundle.manifest))
     path = write_bundle(result.bundle, bundles())
     return msgspec.structs.replace(
@@ -81,24 +75,14 @@ def _write_success(started: RunRecord, table: Table, result: RunResult) -> RunRe
         status="done",
         seconds=result.seconds,
         metrics=result.metrics,
+        intervals=result.intervals,
+        folds=FoldMetrics(**{part: of.folds for part, of in result.outcomes.items()}),
+        size=len(result.bundle.files[MODEL]),
         bundle=os.path.relpath(path, home()),
         parity=result.parity,
         warnings=result.warnings,
         finished=now(),
     )
-
-
-def _encode_scores(parts: Mapping[str, Scores]) -> bytes:
-    """Return the bytes of an .npz with an array `<part>_<field>` for each that a part has."""
-    arrays = {
-        f"{part}_{field.name}": values
-        for part, scores in parts.items()
-        for field in fields(scores)
-        if (values := getattr(scores, field.name)) is not None
-    }
-    stream = io.BytesIO()
-    np.savez_compressed(stream, allow_pickle=False, **arrays)
-    return stream.getvalue()
 
 
 def _write_failure(started: RunRecord, error: BaseException) -> RunRecord:

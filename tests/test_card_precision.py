@@ -11,7 +11,8 @@ from fraudlab import registry
 from fraudlab.config import Choice
 from fraudlab.detector import encode, fit_detector
 from fraudlab.experiment import truth_of
-from fraudlab.metrics import card_precision, evaluate
+from fraudlab.budgets import card_precision
+from fraudlab.metrics import evaluate
 from fraudlab.protocols import Scores
 from tests.candidates import make_config, split_of
 from tests.conftest import HANDBOOK, needs_handbook

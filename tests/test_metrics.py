@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from fraudlab.metrics import calibration_error, card_precision, evaluate
+from fraudlab.budgets import card_precision
+from fraudlab.config import Costs
+from fraudlab.metrics import NAMES, calibration_error, evaluate
 from fraudlab.protocols import Scores
 
 
@@ -45,6 +47,8 @@ def test_metrics_equal_those_of_scikit_learn_ties_included(scores, cut):
         "recall": reference.recall_score(y, alert),
         "f1": reference.f1_score(y, alert, zero_division=0),
         "fpr": 1 - reference.recall_score(y, alert, pos_label=0),
+        "f2": reference.fbeta_score(y, alert, beta=2, zero_division=0),
+        "mcc": reference.matthews_corrcoef(y, alert),
         "balanced_accuracy": reference.balanced_accuracy_score(y, alert),
         "brier": reference.brier_score_loss(y, p),
         "log_loss": reference.log_loss(y, np.clip(p, 1e-15, 1 - 1e-15)),
@@ -155,15 +159,16 @@ def test_scores_of_exactly_zero_and_one_have_a_finite_log_loss():
     assert found["log_loss"] == pytest.approx(-np.log(1e-15), rel=0.01)
 
 
-PER_CARD = {"card_precision_at_100", "card_precision_at_100_ceiling"}
+PER_CARD = {"card_precision_at_100", "card_precision_at_100_ceiling", "card_recall_at_100"}
+PER_DAY = {"alerts_per_day", "precision_at_100"}
 
 
 @pytest.mark.parametrize(
     ("gone", "left_out"),
     [
         (["card"], PER_CARD),
-        (["day"], {*PER_CARD, "alerts_per_day"}),
-        (["day", "card"], {*PER_CARD, "alerts_per_day"}),
+        (["day"], {*PER_CARD, *PER_DAY}),
+        (["day", "card"], {*PER_CARD, *PER_DAY}),
     ],
 )
 def test_rows_without_days_or_cards_have_no_figure_per_day_or_card(gone, left_out):
@@ -185,3 +190,63 @@ def test_calibration_error_is_the_gap_in_bins_of_equal_mass():
     label = np.array([0] * 9 + [1] + [1] * 5 + [0] * 5, dtype=np.int8)
     assert calibration_error(p, label, bins=2) == pytest.approx((0.0 + 0.4) / 2)
     assert calibration_error(np.array([0.25]), np.array([1], dtype=np.int8)) == 0.75
+
+
+def test_the_names_are_those_of_all_metrics():
+    scores = replace(rows_of([0.9, 0.2, 0.1], [1, 0, 0]), amount=np.array([80.0, 20.0, 30.0]))
+    assert set(evaluate(scores, np.full(3, 0.5))) == set(NAMES)
+
+
+def test_cost_is_bahnsens_matrix_and_savings_are_against_the_cheaper_of_none_and_all():
+    # Two frauds of 80 and 40, of which the first is caught, and one false alarm of two.
+    scores = replace(
+        rows_of([0.9, 0.2, 0.6, 0.1], [1, 1, 0, 0]), amount=np.array([80.0, 40.0, 10.0, 10.0])
+    )
+    found = evaluate(scores, np.full(4, 0.5), Costs())
+    assert found["cost"] == 5 + 40 + 5 + 0
+    assert found["cost_baseline"] == min(80 + 40, 4 * 5)
+    assert found["savings"] == (20 - 50) / 20
+    fixed = evaluate(scores, np.full(4, 0.5), Costs(1.0, 2.0, 30.0, 0.5))
+    assert fixed["cost"] == 1 + 30 + 2 + 0.5
+    assert fixed["cost_baseline"] == min(30 + 30 + 0.5 + 0.5, 1 + 1 + 2 + 2)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(scored_rows(), st.integers(0, 12))
+def test_alerting_none_or_all_never_saves(scores, cut):
+    assert evaluate(scores, np.full(len(scores.score), 2.0)).get("savings", 0.0) <= 0
+    assert evaluate(scores, np.zeros(len(scores.score))).get("savings", 0.0) <= 0
+    found = evaluate(scores, np.full(len(scores.score), cut / 12))
+    assert found.get("savings", 0.0) <= 1
+
+
+def test_costs_need_amounts_only_when_a_miss_costs_its_amount():
+    scores = rows_of([0.9, 0.2], [1, 0])
+    bare = replace(scores, amount=None)
+    assert not {"cost", "savings"} & evaluate(bare, np.full(2, 0.5)).keys()
+    assert evaluate(bare, np.full(2, 0.5), Costs(false_negative=100.0))["cost"] == 5
+
+
+def test_recall_is_told_by_segment_of_the_frauds():
+    scores = replace(
+        rows_of([0.9, 0.8, 0.2, 0.1], [1, 1, 1, 0]), segment=np.array(["2", "1 x", "1 x", "0"])
+    )
+    found = evaluate(scores, np.full(4, 0.5))
+    by_segment = {name: value for name, value in found.items() if "segment" in name}
+    assert by_segment == {"recall_segment_2": 1.0, "recall_segment_1_x": 0.5}
+
+
+def test_precision_at_k_takes_equal_scores_in_the_order_of_the_rows():
+    rows = 150
+    label = np.zeros(rows, dtype=np.int8)
+    label[[0, 149]] = 1
+    scores = rows_of([0.5] * rows, label)
+    assert evaluate(scores, np.full(rows, 2.0))["precision_at_100"] == 0.01
+
+
+def test_card_recall_is_the_share_of_compromised_cards_that_were_among_the_best():
+    # 120 cards on one day; 4 are compromised, one of them at the very end.
+    label = np.zeros(120, dtype=np.int8)
+    label[[0, 1, 2, 119]] = 1
+    scores = rows_of(np.linspace(1, 0, 120), label)
+    assert evaluate(scores, np.full(120, 2.0))["card_recall_at_100"] == 0.75

@@ -49,7 +49,7 @@ def test_the_scored_rows_are_kept_to_the_last_bit(home: Path, small_table: list[
     planned = planned_of(*small_table, "model=logreg")
     record, result = trained(planned), run_experiment_of(planned)
     with np.load(run_folder("abc") / "scores.npz", allow_pickle=False) as kept:
-        for part, scores in result.scores.items():
+        for part, scores in ((p, o.scores) for p, o in result.outcomes.items()):
             assert kept[f"{part}_score"].dtype == np.float64
             assert np.array_equal(kept[f"{part}_score"], scores.score)
             assert np.array_equal(kept[f"{part}_label"], scores.label)

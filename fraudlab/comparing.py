@@ -1,0 +1,58 @@
+"""Two candidates judged on the same rows: what is their difference, and can it be told from noise?
+
+The difference is taken draw by draw (a paired bootstrap): what makes a sample of cards hard for one
+candidate mostly makes it hard for the other, so this interval is far narrower than either one's.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from fraudlab.bootstrap import Interval, interval
+from fraudlab.evidence import read_replicates
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """How a candidate stands to the best by the metric that ranks, on validation.
+
+    Attributes
+    ----------
+    metric
+        That metric.
+    difference
+        The best's value minus this candidate's.
+    interval
+        95 % interval of the difference; None when the two were judged on other rows, or no
+        bootstrap was made.
+    distinguishable
+        Whether the interval leaves out 0; None without one.
+    within_one_se
+        Whether the difference is at most its standard error: the one-standard-error rule (Breiman
+        et al., Classification and Regression Trees, 1984) in its paired form; None without one.
+    """
+
+    metric: str
+    difference: float
+    interval: Interval | None = None
+    distinguishable: bool | None = None
+    within_one_se: bool | None = None
+
+
+def compare(best: str, other: str, metric: str, difference: float) -> Comparison:
+    """Return the comparison of two runs whose metric differs by `difference`."""
+    ours, theirs = read_replicates(best, metric), read_replicates(other, metric)
+    if ours is None or theirs is None or ours[0] != theirs[0]:
+        return Comparison(metric, difference)
+    apart = ours[1] - theirs[1]
+    found = interval(apart)
+    if found is None:
+        return Comparison(metric, difference)
+    spread = float(np.nanstd(apart))
+    return Comparison(
+        metric,
+        difference,
+        found,
+        distinguishable=not found[0] <= 0 <= found[1],
+        within_one_se=difference <= spread,
+    )

@@ -10,12 +10,16 @@ SHOWN = (
     "roc_auc",
     "card_precision_at_100",
     "card_precision_at_100_ceiling",
+    "card_recall_at_100",
     "precision",
     "recall",
     "f1",
     "fpr",
+    "mcc",
     "alerts_per_day",
     "value_detection_rate",
+    "cost",
+    "savings",
     "brier",
     "ece",
     "mean_score",
@@ -61,7 +65,7 @@ def _recipe(config: dict[str, object]) -> str:
 
 def _threshold(manifest: Manifest) -> str:
     cut = manifest.threshold
-    text = f"{cut.value:.6g}, chosen by {cut.strategy} on {cut.slice}."
+    text = f"{cut.value:.6g}{_interval(cut.interval)}, chosen by {cut.strategy} on {cut.slice}."
     if cut.alert_cost is not None:
         text = f"Per row: min(1, {cut.alert_cost:g} / amount), chosen by {cut.strategy}."
     reached = ", ".join(f"{name} {value:.4g}" for name, value in cut.reached.items())
@@ -70,17 +74,23 @@ def _threshold(manifest: Manifest) -> str:
 
 
 def _results(manifest: Manifest) -> str:
-    found = manifest.metrics
+    found, known = manifest.metrics, manifest.intervals
     rows = [
-        f"| {name} | {_number(found.validation.get(name))} | {_number(found.test.get(name))} |"
+        f"| {name} | {_number(found.validation.get(name), known.validation.get(name))}"
+        f" | {_number(found.test.get(name), known.test.get(name))} |"
         for name in SHOWN
         if name in found.test
     ]
-    return "\n".join(["| metric | validation | test |", "|---|---|---|", *rows])
+    note = "In brackets 95 % intervals, by bootstrap.\n\n" if known.test else ""
+    return note + "\n".join(["| metric | validation | test |", "|---|---|---|", *rows])
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+def _number(value: float | None, interval: tuple[float, float] | None) -> str:
+    return "" if value is None else f"{value:.4g}{_interval(interval)}"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f" [{interval[0]:.4g}, {interval[1]:.4g}]"
 
 
 def _fields(fields: tuple[Field, ...]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from fraudlab import registry
-from fraudlab.config import GROUPS, SHARED_KEYS, Candidate, Config, parse
+from fraudlab.config import COMMON_KEYS, GROUPS, Candidate, Config, parse
 from fraudlab.errors import ConfigError, NotApplicableError
 from fraudlab.folders import RECIPE, Folders
 from fraudlab.options import Composed, Yaml
@@ -176,7 +176,7 @@ def _check_delay(config: Config) -> None:
 
 def _check_shared(candidates: Sequence[Candidate]) -> None:
     """Refuse to sweep over what all candidates have in common."""
-    for key in SHARED_KEYS:
+    for key in COMMON_KEYS:
         first, *others = (getattr(candidate.config, key) for candidate in candidates)
         for other in others:
             if other != first:

@@ -133,6 +133,8 @@ _PATH = re.compile(r"`\$([\w.]*)")
 # What a result does not depend on: where it is mirrored, what launched it, how a sweep goes on and
 # ranks. The candidates of a command have it in common.
 SHARED_KEYS = ("tracking", "launcher", "resume", "fail_fast", "keep", "selection")
+# Nor may they differ in what the outcomes cost: their savings would not compare.
+COMMON_KEYS = (*SHARED_KEYS, "costs")
 
 
 def to_plain(config: Config) -> dict[str, Any]:

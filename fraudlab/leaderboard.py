@@ -20,7 +20,8 @@ Rank the candidates of a sweep by its selection rule, on validation. Candidates 
 still running or do not apply stand below, with the reason.
 
   sweep=latest   the sweep launched last, or its id (a folder of outputs/sweeps)
-  format=table   for people; json and csv carry every metric
+  format=table   for people; json and csv carry every metric and interval, and how each candidate
+                 compares with the best
   show=test      test metrics of every row; otherwise only the best row shows them, for choosing by
                  test makes test useless
 """
@@ -53,17 +54,34 @@ def main(arguments: list[str]) -> int:
 
 def _write_csv(rows: Sequence[Row]) -> None:
     names = differing(rows)
-    validation = sorted({name for row in rows for name in row.metrics.validation})
-    test = sorted({name for row in rows for name in row.metrics.test})
+    numbers = [_numbers(row) for row in rows]
+    columns = sorted({name for found in numbers for name in found}, key=_order)
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    head = [f"validation_{name}" for name in validation] + [f"test_{name}" for name in test]
-    writer.writerow(["run", "status", "reused", *names, *head, "bundle"])
-    for row in rows:
-        cells = [row.metrics.validation.get(name) for name in validation]
-        cells += [row.metrics.test.get(name) for name in test]
+    writer.writerow(["run", "status", "reused", *names, *columns, "simplest", "unmet", "bundle"])
+    for row, found in zip(rows, numbers, strict=True):
+        flags = [str(row.simplest).lower(), "; ".join(row.unmet), row.bundle]
         values = [value_of(row, name) for name in names]
-        reused = str(row.reused).lower()
-        writer.writerow([row.run, row.status, reused, *values, *cells, row.bundle])
+        cells = [found.get(column) for column in columns]
+        writer.writerow([row.run, row.status, str(row.reused).lower(), *values, *cells, *flags])
+
+
+def _order(name: str) -> tuple[bool, bool, str]:
+    """Return the key that puts validation before test before the comparison with the best."""
+    return (name.startswith("difference"), name.startswith("test_"), name)
+
+
+def _numbers(row: Row) -> dict[str, float]:
+    """Return a row's metrics with the ends of their intervals, and its difference to the best."""
+    found: dict[str, float] = {}
+    for part in ("validation", "test"):
+        found |= {f"{part}_{name}": of for name, of in getattr(row.metrics, part).items()}
+        for name, (low, high) in getattr(row.intervals, part).items():
+            found |= {f"{part}_{name}_low": low, f"{part}_{name}_high": high}
+    if row.comparison is not None:
+        found["difference"] = row.comparison.difference
+        if row.comparison.interval is not None:
+            found["difference_low"], found["difference_high"] = row.comparison.interval
+    return found
 
 
 if __name__ == "__main__":

@@ -32,8 +32,10 @@ champion when there is none yet.
 Groups and their options:
 {groups}
 
-Keys: seed=42  resume=auto|never|only  fail_fast=false  keep=5, and every parameter of an option:
+Keys: seed=42  resume=auto|never|only  fail_fast=false  keep=5, every parameter of an option:
   model.params.max_depth=3  split.params.start=2018-07-25  data.path=my.csv
+what each outcome costs, and how intervals are drawn:
+  costs.false_positive=5  costs.false_negative=amount|100  bootstrap.cluster=card|day|row
 
 Flags:
   -m, --multirun       sweep over the lists

@@ -63,8 +63,9 @@ lock: setup-dev ## refresh requirements/*.txt from pyproject.toml
 bench-serve: setup-dev ## the service against the older one, on one core
 	@$(BIN)/python scripts/bench_serve.py
 
-bench: setup-dev ## time simulator, features and training
+bench: setup-dev ## time simulator, features, training and the bootstrap
 	@$(BIN)/python scripts/bench.py
+	@$(BIN)/python scripts/bench_bootstrap.py
 
 clean-cache: ## remove what can be computed again
 	@rm -rf "$${FRAUDLAB_HOME:-.}/.cache"

@@ -6,7 +6,7 @@ Names and values come from users, so all text is plain: nothing in it is read as
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -28,6 +28,7 @@ HEADINGS = {
 WIDTH = 110  # where there is no terminal
 ON_TEST = "on test"
 _NEAR, _OTHER_ROWS = "≈", "?"
+_SAME_ROWS = "kfold"  # the split that has no rows to spare for test
 
 
 def console(*, stderr: bool) -> Console:
@@ -37,11 +38,13 @@ def console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
-def number(value: float | None) -> str:
+def number(metrics: Mapping[str, float], name: str) -> str:
     """Return a metric as the leaderboard writes it."""
+    value = metrics.get(name)
     if value is None:
         return ""
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.4f}"  # noqa: PLR2004
+    counted = name == "alerts_per_day" or abs(value) >= 10  # noqa: PLR2004
+    return f"{value:,.1f}" if counted else f"{value:.4f}"
 
 
 def print_leaderboard(rows: Sequence[Row], *, show_test: bool) -> None:
@@ -86,19 +89,21 @@ def _grid(done: Sequence[Row], names: list[str], *, show_test: bool) -> Grid:
         if place == 0 and any(row.intervals.validation for row in done):
             grid.add_column("95 %", justify="right", no_wrap=True)
     for place, row in enumerate(done, 1):
-        values = [value_of(row, name) for name in names]
-        first, *others = [number(row.metrics.validation.get(name)) for name in metrics]
         style = "bold green" if place == 1 and not row.unmet else ""
-        grid.add_row(
-            _place(place, row), *values, first, *_interval(row, "validation", ranked, done), *others,
-            style=style,
-        )  # fmt: skip
+        values = [value_of(row, name) for name in names]
+        cells = _cells(row, "validation", metrics, done)
+        grid.add_row(_place(place, row), *values, *cells, style=style)
         if show_test or (place == 1 and not row.unmet):
             blank = [ON_TEST, *[""] * (len(names) - 1)]
-            first, *others = [number(row.metrics.test.get(name)) for name in metrics]
-            cells = [first, *_interval(row, "test", ranked, done), *others]
-            grid.add_row("", *blank, *cells, style="dim")
+            grid.add_row("", *blank, *_cells(row, "test", metrics, done), style="dim")
     return grid
+
+
+def _cells(row: Row, part: str, metrics: Sequence[str], done: Sequence[Row]) -> list[str]:
+    """Return the metrics of a part, the interval of the one that ranks behind it."""
+    known: Mapping[str, float] = getattr(row.metrics, part)
+    first, *others = [number(known, name) for name in metrics]
+    return [first, *_interval(row, part, metrics[0], done), *others]
 
 
 def _place(place: int, row: Row) -> str:
@@ -119,13 +124,14 @@ def _interval(row: Row, part: str, metric: str, done: Sequence[Row]) -> list[str
 
 def _remarks(done: Sequence[Row], names: list[str]) -> Iterator[str]:
     """Yield what the table cannot say: what its marks mean, what is simpler, what is wrong."""
-    yield f'"{ON_TEST}" is measured last and never ranks'
+    if done[0].choices["split"] == _SAME_ROWS:
+        yield f'"{ON_TEST}" are the rows of validation again (split=kfold): no final verdict'
+    else:
+        yield f'"{ON_TEST}" is measured last and never ranks'
     marks = {_place(0, row)[:1] for row in done}
     if _NEAR in marks:
-        yield (
-            f"{_NEAR} cannot be told from the best: the 95 % interval of the difference, both drawn"
-            " alike, holds 0"
-        )
+        paired = "the paired 95 % interval of the difference holds 0"
+        yield f"{_NEAR} cannot be told from the best: {paired}"
     if _OTHER_ROWS in marks:
         yield f"{_OTHER_ROWS} not compared with the best: no bootstrap on the same rows"
     best, simplest = best_of(done), simplest_of(done)

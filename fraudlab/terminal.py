@@ -70,7 +70,7 @@ class Progress:
         """Return the metric that ranks, the seconds, and which candidate is the best by now."""
         selection, leader = _selection(planned), self._compare(planned, record)
         best = "best so far" if leader == name_of(planned, self._names) else f"best: {leader}"
-        value = number(record.metrics.validation.get(selection.metric)) or "not measured"
+        value = number(record.metrics.validation, selection.metric) or "not measured"
         heading = HEADINGS.get(selection.metric, selection.metric)
         return Text(f"{heading} {value}, {sum(record.seconds.values()):.1f} s; {best}")
 

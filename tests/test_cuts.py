@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -9,11 +11,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import fbeta_score
 
 from fraudlab import registry
-from fraudlab.config import Choice
+from fraudlab.config import Choice, Costs
 from fraudlab.cuts import curve
+from fraudlab.errors import DataError
+from fraudlab.metrics import evaluate
 from fraudlab.protocols import Cut, Scores
+from fraudlab.scoring import row_cuts
 
-STRATEGIES = ("max_fbeta", "min_recall", "min_precision")
+STRATEGIES = ("max_fbeta", "min_recall", "min_precision", "max_fpr", "alert_budget")
+ALL = [(name, {}) for name in registry.names("threshold_strategy")]
+ALL += [("alert_budget", {"alerts_per_day": budget}) for budget in (0.5, 2.0, 6.0)]
+ALL += [("alert_budget", {"alerts_per_day": 2.0, "per": "card"}), ("max_fpr", {"fpr": 0.3})]
+ALL += [("min_cost", {"false_negative": 9.0}), ("min_recall", {"recall": 0.4})]
 
 
 def scores_of(score: list[float] | np.ndarray, label: list[int] | np.ndarray) -> Scores:
@@ -21,12 +30,13 @@ def scores_of(score: list[float] | np.ndarray, label: list[int] | np.ndarray) ->
     return Scores(
         np.asarray(score, dtype=np.float64),
         np.asarray(label, dtype=np.int8),
-        np.zeros(rows, dtype=np.int64),
-        np.arange(rows),
+        np.arange(rows) // 5,
+        np.arange(rows) % 4,
+        np.arange(rows) % 7 * 2.0,
     )
 
 
-def choose(name: str, scores: Scores, **params: float) -> Cut:
+def choose(name: str, scores: Scores, **params: float | str) -> Cut:
     cut: Cut = registry.build("threshold_strategy", Choice(name, params)).choose(scores)
     return cut
 
@@ -40,6 +50,35 @@ def tied_scores(draw: st.DrawFn) -> Scores:
     label = random.integers(0, 2, rows)
     assume(0 < label.sum() < rows)
     return scores_of(score, label)
+
+
+@st.composite
+def weighted_scores(draw: st.DrawFn) -> Scores:
+    """Draw scored rows, some of which count several times or not at all; no card partly."""
+    scores = draw(tied_scores())
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    weight = random.integers(0, 4, 4)[scores.card]
+    assume(0 < (weight * scores.label).sum() < weight.sum())
+    return replace(scores, weight=weight.astype(np.float64))
+
+
+def repeated(scores: Scores) -> Scores:
+    """Return each row as often as it counts, each time with a card of its own."""
+    times = scores.weight.astype(int)
+    rows = np.repeat(np.arange(len(times)), times)
+    number = np.concatenate([np.arange(each) for each in times])
+    return Scores(
+        scores.score[rows],
+        scores.label[rows],
+        scores.day[rows],
+        scores.card[rows] + 100 * number,
+        scores.amount[rows],
+    )
+
+
+def in_order(scores: Scores, order: np.ndarray) -> Scores:
+    columns = {each.name: getattr(scores, each.name) for each in fields(scores)}
+    return Scores(**{name: of if of is None else of[order] for name, of in columns.items()})
 
 
 def reached(scores: Scores, cut: float) -> tuple[float, float, int]:
@@ -97,14 +136,114 @@ def test_min_precision_reaches_its_target_or_says_that_it_cannot(scores, target)
         assert precision == max(p for p, _, _ in every)
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
-@given(tied_scores(), st.sampled_from([*STRATEGIES, "fixed"]))
-def test_what_a_cut_says_it_reaches_is_what_it_reaches(scores, name):
-    cut = choose(name, scores)
-    precision, recall, alerts = reached(scores, cut.value)
-    assert cut.reached == pytest.approx(
-        {"precision": precision, "recall": recall, "alerts": alerts}, abs=1e-12
-    )
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(tied_scores(), st.sampled_from(ALL))
+def test_what_a_cut_says_it_reaches_is_what_it_reaches(scores, chosen):
+    name, params = chosen
+    cut = choose(name, scores, **params)
+    own = row_cuts(cut.value, cut.alert_cost, scores.amount)
+    costs = Costs(false_negative=params.get("false_negative", "amount"))
+    found = evaluate(scores, own, costs)
+    for metric in ("precision", "recall", "fpr", "alerts_per_day"):
+        assert cut.reached[metric] == pytest.approx(found[metric], abs=1e-12)
+    assert cut.reached["alerts"] == found["true_positives"] + found["false_positives"]
+    if name in {"min_cost", "amount_cost"}:
+        assert cut.reached["cost"] == pytest.approx(found["cost"], abs=1e-9)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(weighted_scores(), st.sampled_from(ALL))
+def test_a_weight_is_a_number_of_repetitions(scores, chosen):
+    name, params = chosen
+    assume(len(np.unique(scores.day[scores.weight > 0])) == len(np.unique(scores.day)))
+    weighed, again = (choose(name, each, **params) for each in (scores, repeated(scores)))
+    assert weighed.value == again.value
+    assert weighed.feasible == again.feasible
+    assert weighed.reached == pytest.approx(again.reached, abs=1e-9)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(weighted_scores(), st.sampled_from(ALL))
+def test_rows_in_order_of_their_scores_are_cut_the_same(scores, chosen):
+    name, params = chosen
+    ordered = in_order(scores, np.argsort(-scores.score, kind="stable"))
+    first, second = (choose(name, each, **params) for each in (scores, ordered))
+    assert (first.value, first.feasible) == (second.value, second.feasible)
+    assert first.reached == pytest.approx(second.reached, abs=1e-9)
+
+
+def test_rows_that_do_not_count_are_nowhere():
+    weight = np.array([0.0, 1.0, 0.0, 0.0, 2.0])
+    scores = replace(scores_of([0.9, 0.8, 0.7, 0.8, 0.5], [1, 0, 1, 0, 1]), weight=weight)
+    found = curve(scores)
+    assert found.score.tolist() == [0.8, 0.5]
+    assert found.alerts.tolist() == [1, 3]
+    assert found.hits.tolist() == [0, 2]
+    assert (found.frauds, found.genuine) == (2, 1)
+    assert found.threshold(0) == 0.65  # between scores that count
+
+
+def test_a_day_of_which_no_row_was_drawn_was_scored_all_the_same():
+    scores = scores_of(np.linspace(1, 0, 10), [1] * 5 + [0] * 5)  # two days of five rows
+    drawn = replace(scores, weight=np.repeat([2.0, 0.0], 5))
+    assert choose("fixed", drawn, threshold=0.0).reached["alerts_per_day"] == 5
+
+
+def test_fractions_weigh_too():
+    scores = scores_of([0.9, 0.8, 0.7], [1, 0, 1])
+    found = choose("fixed", replace(scores, weight=np.array([0.5, 0.25, 0.25])), threshold=0.75)
+    assert found.reached["precision"] == pytest.approx(2 / 3)
+    assert found.reached["recall"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize(("name", "params"), ALL)
+def test_a_draw_of_one_class_still_has_a_cut(name, params, label):
+    cut = choose(name, scores_of([0.9, 0.5, 0.5], [label] * 3), **params)
+    assert np.isfinite(cut.value)
+    assert all(np.isfinite(value) for value in cut.reached.values())
+
+
+def test_without_frauds_no_recall_is_reached():
+    assert not choose("min_recall", scores_of([0.9, 0.5], [0, 0])).feasible
+
+
+def test_days_far_apart_are_counted():
+    scores = replace(scores_of([0.9, 0.5], [1, 0]), day=np.array([-(10**15), 10**15]))
+    assert choose("fixed", scores, threshold=0.0).reached["alerts_per_day"] == 1
+
+
+def test_without_days_nothing_is_said_of_days():
+    scores = replace(scores_of([0.9, 0.5], [1, 0]), day=None)
+    assert choose("max_fbeta", scores).reached.keys() == {"precision", "recall", "fpr", "alerts"}
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "lacking", "said"),
+    [
+        ("amount_cost", {}, ["amount"], "data.amount="),
+        ("min_cost", {}, ["amount"], "data.amount="),
+        ("alert_budget", {}, ["day"], "data.time="),
+        ("alert_budget", {"per": "card"}, ["card"], "data.entities="),
+        ("alert_budget", {"per": "card"}, ["day", "card"], "data.time=COLUMN data.entities="),
+    ],
+)
+def test_a_strategy_names_the_column_that_it_misses(name, params, lacking, said):
+    scores = replace(scores_of([0.9, 0.5], [1, 0]), **dict.fromkeys(lacking))
+    strategy = registry.build("threshold_strategy", Choice(name, params))
+    assert set(lacking) <= set(strategy.needs)
+    with pytest.raises(DataError, match="choose another: ") as refused:
+        strategy.choose(scores)
+    assert f"threshold_strategy={name} needs " in str(refused.value)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(("name", "params"), ALL)
+def test_what_a_strategy_does_not_need_may_be_missing(name, params):
+    strategy = registry.build("threshold_strategy", Choice(name, params))
+    needs = getattr(strategy, "needs", ())
+    absent = dict.fromkeys({"amount", "day", "card"} - set(needs))
+    strategy.choose(replace(scores_of([0.9, 0.5], [1, 0]), **absent))
 
 
 def test_of_equally_good_cuts_the_one_with_fewest_alerts_is_taken():

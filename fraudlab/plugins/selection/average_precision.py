@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fraudlab.registry import register
+from fraudlab.selecting import Rule, consistent
 
 
-@register("selection", "average_precision")
-def average_precision() -> AveragePrecision:
-    """Rank by average precision on validation, then ROC AUC: no threshold can flatter it."""
-    return AveragePrecision()
+@register("selection", "average_precision", consistent=consistent)
+def average_precision(*, constraints: list[str] = []) -> Rule:  # noqa: B006 (copied by the registry)
+    """Rank by average precision on validation, then ROC AUC: no threshold can flatter it.
 
-
-class AveragePrecision:
-    """Larger is better."""
-
-    metric = "average_precision"
-
-    def rank_key(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
-        """Return (average precision, ROC AUC)."""
-        return (metrics["average_precision"], metrics["roc_auc"])
+    Parameters
+    ----------
+    constraints
+        What a candidate must meet on validation to win, each a metric, a comparison and a number:
+        'selection.params.constraints=["precision>=0.1","alerts_per_day<=50"]' on the command line.
+    """
+    return Rule(("average_precision", "roc_auc"), constraints)

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fraudlab.registry import register
+from fraudlab.selecting import Rule, consistent
 
 
-@register("selection", "recall_first")
-def recall_first() -> RecallFirst:
+@register("selection", "recall_first", consistent=consistent)
+def recall_first(*, constraints: list[str] = []) -> Rule:  # noqa: B006 (copied by the registry)
     """Rank by recall, then precision, then ROC AUC, each at the candidate's own threshold.
 
     The rule of an older service, kept for comparison. It prefers whoever alerts most, so a model
-    with a thousand false alarms beats one with seven; a candidate that alerts every row, or ranks
-    no better than chance, comes last here whatever its recall.
+    with a thousand false alarms beats one with seven; a constraint on precision or on alerts per
+    day bounds that.
+
+    Parameters
+    ----------
+    constraints
+        What a candidate must meet on validation to win, each a metric, a comparison and a number:
+        'selection.params.constraints=["precision>=0.1","alerts_per_day<=50"]' on the command line.
     """
-    return RecallFirst()
-
-
-class RecallFirst:
-    """Larger is better."""
-
-    metric = "recall"
-
-    def rank_key(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
-        """Return (is a detector at all, recall, precision, ROC AUC)."""
-        detects = metrics["alert_rate"] < 1.0 and metrics["roc_auc"] > 0.5  # noqa: PLR2004
-        return (float(detects), metrics["recall"], metrics["precision"], metrics["roc_auc"])
+    return Rule(("recall", "precision", "roc_auc"), constraints)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from fraudlab.cuts import curve
 from fraudlab.protocols import Cut, Scores
 from fraudlab.registry import register
 
@@ -31,13 +32,4 @@ class Fixed:
 
     def choose(self, scores: Scores) -> Cut:
         """Return the given cut."""
-        alerts = scores.score >= self.threshold
-        hits = int(scores.label[alerts].sum())
-        return Cut(
-            self.threshold,
-            reached={
-                "precision": hits / max(int(alerts.sum()), 1),
-                "recall": hits / max(int(scores.label.sum()), 1),
-                "alerts": float(alerts.sum()),
-            },
-        )
+        return Cut(self.threshold, reached=curve(scores).reached_by(self.threshold))

@@ -31,6 +31,8 @@ class MinRecall:
     recall: float
 
     def choose(self, scores: Scores) -> Cut:
-        """Return the cut; alerting every row reaches any recall, so one always exists."""
+        """Return the cut; where there are frauds, alerting every row reaches any recall."""
         cuts = curve(scores)
-        return cuts.cut(best_place(cuts.precision, allowed=cuts.recall >= self.recall))
+        allowed = cuts.recall >= self.recall
+        place = best_place(cuts.precision, allowed=allowed)
+        return cuts.cut(place, feasible=bool(allowed.any()))

@@ -9,16 +9,10 @@ import msgspec
 
 from fraudlab import registry
 from fraudlab.config import Config
-from fraudlab.errors import DataError
+from fraudlab.cuts import require
 from fraudlab.protocols import Split
 from fraudlab.splitting import split_table
 from fraudlab.table import Table
-
-_SAID_BY = {
-    "amount": ("amounts", "data.amount"),
-    "day": ("a time", "data.time"),
-    "card": ("cards", "data.entities"),
-}
 
 
 @dataclass(slots=True)
@@ -45,18 +39,11 @@ class Tables:
         if key not in self._splits:
             splitter = registry.build("split", config.split)
             self._splits[key] = split_table(self.table(config), splitter)
-        _check_needs(config, self.table(config))
+        self._check_threshold(config)
         return self._splits[key]
 
-
-def _check_needs(config: Config, table: Table) -> None:
-    """Refuse a threshold strategy whose columns the table lacks, before anything is trained."""
-    choice = config.threshold_strategy
-    strategy = registry.build("threshold_strategy", choice)
-    for name in getattr(strategy, "needs", ()):
-        if getattr(table, name) is None:
-            key = _SAID_BY[name]
-            raise DataError(
-                f"threshold_strategy={choice.name} needs {key[0]}, and {table.report.source} has"
-                f" none: name the column with {key[1]}=COLUMN, or choose another strategy"
-            )
+    def _check_threshold(self, config: Config) -> None:
+        """Refuse a strategy whose columns the table lacks, before anything is trained."""
+        choice = config.threshold_strategy
+        needs = getattr(registry.build("threshold_strategy", choice), "needs", ())
+        require(choice.name, needs, self.table(config), "one that needs no such column")

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from fraudlab.budgets import BUDGET, Day, card_shares, cards_by_day, row_shares, rows_by_day
 from fraudlab.config import Costs
 from fraudlab.metrics import rates, tallies
 from fraudlab.preprocess import Floats
 from fraudlab.protocols import Labels, Scores
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Weights = NDArray[np.float32]
 Clusters = NDArray[np.int64]
@@ -110,6 +113,8 @@ def _sorted_counts(
     f-th and below the one before, 3f + 1 the genuine rows and 3f + 2 the frauds at it; the last of
     the 3F + 1 rows is what lies below them all. Shape [3F + 1, C].
     """
+    from scipy import sparse
+
     order = np.argsort(-score, kind="stable")
     ranked, fraud = score[order], label[order] == 1
     group = np.cumsum(np.append(False, np.diff(ranked) != 0))

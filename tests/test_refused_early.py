@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fraudlab import registry
 from fraudlab.config import GROUPS, Choice
 from fraudlab.errors import ConfigError, DataError
 from fraudlab.simulator import simulate
-from tests.conftest import run_process
+from tests.conftest import Run, run_process
 
 SEEDED = [
     (group, name)
@@ -81,11 +83,11 @@ def test_a_wrong_value_is_refused_by_its_key_before_data_is_read(run, home, comm
 def test_a_seed_that_no_generator_takes_is_refused(group, name, seed):
     with pytest.raises(ConfigError, match=r"random_state must be int in \[0, 4294967295\]") as told:
         registry.check(group, Choice(name, {"random_state": seed}))
-    assert told.value.key == f"{group}.params.random_state"
+    assert told.value.key == registry.dotted(group, "random_state")
 
 
 def test_every_library_with_draws_is_asked_for_its_seed():
-    assert {group for group, _ in SEEDED} == {"split", "scaler", "sampler", "model"}
+    assert {group for group, _ in SEEDED} == {"data", "split", "scaler", "sampler", "model"}
     assert len(SEEDED) == 11
 
 
@@ -147,3 +149,22 @@ def test_a_refusal_imports_no_library_that_takes_seconds(home):
     )
     done = run_process("refused", cwd=home)
     assert done.out.splitlines() == ["tracking.uri", "model.params.random_state", "[]"], done.err
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [
+        ("alert_budget", "data.time=COLUMN"),
+        ("amount_cost", "data.amount=COLUMN"),
+        ("min_cost", "data.amount=COLUMN"),
+    ],
+)
+def test_a_strategy_whose_column_the_table_lacks_is_refused_before_training(
+    home: Path, run: Run, small_table: list[str], strategy: str, said: str
+) -> None:
+    words = [word for word in small_table if not word.startswith("data.amount")]
+    done = run("train", *words, "model=logreg", f"threshold_strategy={strategy}")
+    assert done.code == 2
+    assert said in done.err
+    assert f"threshold_strategy={strategy} needs" in done.err
+    assert not (home / "outputs").exists()

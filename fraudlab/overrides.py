@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,7 @@ from fraudlab.wording import nearest
 ALL_GROUPS = (*GROUPS, "tracking", "launcher", RECIPE)
 MAX_VALUES = 10_000
 
+_COMPARISON = re.compile(r"\w+\s*[<>]=?\s*[\w.+-]+")
 _FIRST = re.compile(r"[+~]*([^=.@\[{'\"]*)")
 
 _PARSER = OverridesParser.create()
@@ -80,7 +82,7 @@ def read_word(text: str, options: Options, source: str = "the command line") -> 
     """Return one word; `options` lists the YAML stems of a group, `source` is who said it."""
     override = _parsed(text, source)
     key = _checked_key(override, text)
-    if not override.is_sweep_override():
+    if not override.is_sweep_override() and not _is_pattern(key, override.value()):
         setting = _checked(Setting(key, override.value(), text, source), options)
         return Word(key, (setting,), text, is_list=False)
     singles = list(itertools.islice(_singles(override, text, options), MAX_VALUES + 1))
@@ -100,12 +102,18 @@ def _parsed(text: str, source: str) -> Override:
     if first:
         _check_first(first[1], text, source)
     try:
-        return _PARSER.parse_override(text)
+        return _PARSER.parse_override(_with_quotes(text))
     except (HydraException, ValueError, TypeError, RecursionError) as error:
         raise ConfigError(
             f"{text[:80]!r} (from {source}) cannot be read as key=value; close brackets and quotes,"
             """ and put a value with blanks or signs in quotes: "data.path='my file.csv'\""""
         ) from error
+
+
+def _with_quotes(text: str) -> str:
+    """Return a word whose comparisons (precision>=0.1) are quoted, as the grammar asks."""
+    key, equals, value = text.partition("=")
+    return text if {"'", '"'} & set(value) else key + equals + _COMPARISON.sub(r'"\g<0>"', value)
 
 
 def _check_first(first: str, text: str, source: str) -> None:
@@ -160,11 +168,25 @@ def _singles(override: Override, text: str, options: Options) -> Iterator[str]:
         yield from wanted.filter(options(override.key_or_group))
         return
     try:
-        yield from override.sweep_string_iterator()
+        singles = override.sweep_string_iterator() if override.is_sweep_override() else [wanted]
+        for single in singles:
+            yield from _matching(override.key_or_group, single, options)
     except (HydraException, ValueError, TypeError) as error:
         raise ConfigError(
             f"{text!r} lists no values that can be counted; write a,b or range(first,end)"
         ) from error
+
+
+def _matching(key: str, single: str, options: Options) -> list[str]:
+    """Return the options of a group that a pattern matches; itself when it is none, or in vain."""
+    pattern = single.strip("'\"")
+    found = fnmatch.filter(options(key), pattern) if _is_pattern(key, pattern) else []
+    return found or [single]
+
+
+def _is_pattern(key: str, value: Any) -> bool:
+    """Whether a word chooses options by a pattern, as `experiment=handbook/*` does."""
+    return key in ALL_GROUPS and isinstance(value, str) and "*" in value
 
 
 def _plain(value: Any) -> Any:

@@ -75,10 +75,14 @@ def _number(number: str, text: str) -> float:
     return value
 
 
-def consistent(*, constraints: Sequence[str]) -> None:
+def read_constraints(texts: Sequence[str] | str) -> tuple[Constraint, ...]:
+    """Return the constraints of a list of texts, or of one."""
+    return tuple(map(read_constraint, [texts] if isinstance(texts, str) else texts))
+
+
+def consistent(*, constraints: Sequence[str] | str) -> None:
     """Refuse constraints that cannot be read; for `register`."""
-    for text in constraints:
-        read_constraint(text)
+    read_constraints(constraints)
 
 
 class Rule:
@@ -92,12 +96,12 @@ class Rule:
     order
         The metrics.
     constraints
-        What a candidate must meet to win, as text.
+        What a candidate must meet to win, as text: one, or several.
     """
 
-    def __init__(self, order: Sequence[str], constraints: Sequence[str]) -> None:
+    def __init__(self, order: Sequence[str], constraints: Sequence[str] | str) -> None:
         self._order = tuple(order)
-        self._constraints = tuple(read_constraint(text) for text in constraints)
+        self._constraints = read_constraints(constraints)
         self.metric = self._order[0]
         self.constraints = tuple(str(each) for each in self._constraints)
 

@@ -140,6 +140,44 @@ def test_a_glob_takes_the_users_options_too(folder):
     assert [c.options["model"] for c in found] == ["tree", "tree_depth2", "tree_mine"]
 
 
+@pytest.mark.parametrize(
+    ("word", "stems"),
+    [
+        ("model=tree*", ["tree", "tree_depth2"]),
+        ("model='tree*'", ["tree", "tree_depth2"]),
+        ("model=*_exact,rf", ["xgb_exact", "rf"]),
+        ("model=rf,'*_exact'", ["rf", "xgb_exact"]),
+        ("data=simulated*", ["simulated", "simulated_small"]),
+    ],
+)
+def test_a_star_chooses_the_options_it_matches(word, stems):
+    group = word.partition("=")[0]
+    assert [c.options[group] for c in plan(word, sweep=True).candidates] == stems
+    assert "add -m" in refusal(word)
+
+
+def test_a_star_that_matches_nothing_is_refused_among_others_too():
+    assert refusal("model=zzz*").startswith("no model option 'zzz*'")
+    assert refusal("model=rf,zzz*", sweep=True).startswith("no model option 'zzz*'")
+
+
+def test_a_star_in_a_value_is_a_star():
+    found = one("data=table", "data.path=*.csv").config.data.params["path"]
+    assert found == "*.csv"
+
+
+@pytest.mark.parametrize("word", ["experiment=of/*", "experiment=glob(of/*)", "experiment='of/*'"])
+def test_a_star_chooses_recipes_which_sweep_with_or_without_m(folder, word):
+    (folder / "experiment" / "of").mkdir()
+    for name, model in (("first", "rf"), ("second", "logreg")):
+        text = f"# @package _global_\ndefaults:\n  - override /model: {model}\n"
+        (folder / "experiment" / "of" / f"{name}.yaml").write_text(text)
+    found = plan(word, folder=folder)
+    assert found.is_sweep
+    told = [(c.options["experiment"], c.config.model.name) for c in found.candidates]
+    assert told == [("of/first", "rf"), ("of/second", "logreg")]
+
+
 def test_a_range_sweeps():
     assert [c.config.seed for c in plan("seed=range(0,3)", sweep=True).candidates] == [0, 1, 2]
 
@@ -433,3 +471,23 @@ def test_a_folder_with_an_odd_name_is_read(tmp_path):
     (odd / "model").mkdir(parents=True)
     (odd / "model" / "mine.yaml").write_text("defaults: [xgb, _self_]\nparams: {max_depth: 2}\n")
     assert one("model=mine", folder=odd).config.model.params["max_depth"] == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "constraints"),
+    [
+        ("precision>=0.1", "precision>=0.1"),
+        ("[precision>=0.1]", ["precision>=0.1"]),
+        ("[precision >= 0.1,alerts_per_day<5e1]", ["precision >= 0.1", "alerts_per_day<5e1"]),
+        ('["precision>=0.1"]', ["precision>=0.1"]),
+    ],
+)
+def test_a_constraint_needs_no_quotes_of_its_own(value, constraints):
+    found = one(f"selection.params.constraints={value}").config.selection
+    assert found.params["constraints"] == constraints
+
+
+def test_constraints_can_be_swept_over_no_more_than_other_selections():
+    assert "choose one" in refusal(
+        "selection.params.constraints=recall>=0.1,recall>=0.2", sweep=True
+    )

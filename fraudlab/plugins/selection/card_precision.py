@@ -7,7 +7,7 @@ from fraudlab.selecting import Rule, consistent
 
 
 @register("selection", "card_precision", consistent=consistent)
-def card_precision(*, constraints: list[str] = []) -> Rule:  # noqa: B006 (copied by the registry)
+def card_precision(*, constraints: list[str] | str = []) -> Rule:  # noqa: B006
     """Rank by card precision at 100 a day on validation, then average precision.
 
     It is what a team that looks at a hundred cards a day gets out of it, whatever the threshold. A
@@ -17,6 +17,6 @@ def card_precision(*, constraints: list[str] = []) -> Rule:  # noqa: B006 (copie
     ----------
     constraints
         What a candidate must meet on validation to win, each a metric, a comparison and a number:
-        'selection.params.constraints=["precision>=0.1","alerts_per_day<=50"]' on the command line.
+        "selection.params.constraints=[precision>=0.1,alerts_per_day<=50]" on the command line.
     """
     return Rule(("card_precision_at_100", "average_precision"), constraints)

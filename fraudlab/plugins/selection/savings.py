@@ -7,7 +7,7 @@ from fraudlab.selecting import Rule, consistent
 
 
 @register("selection", "savings", consistent=consistent)
-def savings(*, constraints: list[str] = []) -> Rule:  # noqa: B006 (copied by the registry)
+def savings(*, constraints: list[str] | str = []) -> Rule:  # noqa: B006
     """Rank by savings at the threshold on validation, then average precision.
 
     Savings are what the alerts spare of the cost of doing without a detector, by `costs`; 1 is
@@ -19,6 +19,6 @@ def savings(*, constraints: list[str] = []) -> Rule:  # noqa: B006 (copied by th
     ----------
     constraints
         What a candidate must meet on validation to win, each a metric, a comparison and a number:
-        'selection.params.constraints=["precision>=0.1","alerts_per_day<=50"]' on the command line.
+        "selection.params.constraints=[precision>=0.1,alerts_per_day<=50]" on the command line.
     """
     return Rule(("savings", "average_precision"), constraints)

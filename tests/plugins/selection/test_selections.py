@@ -197,7 +197,7 @@ def test_a_constraint_that_cannot_be_read_is_refused(name, constraint, said):
 @pytest.mark.parametrize("name", RULES)
 def test_the_documented_words_compose(name):
     doc = registry.get("selection", name).__doc__ or ""
-    word = doc.partition("'selection.")[2].partition("'")[0]
+    word = doc.partition('"selection.')[2].partition('"')[0]
     (planned,) = Composer().plan([f"selection={name}", f"selection.{word}"]).candidates
     rule = registry.build("selection", planned.config.selection)
     assert rule.constraints == ("precision>=0.1", "alerts_per_day<=50")

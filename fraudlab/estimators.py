@@ -10,10 +10,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import DTypeLike
 
-from fraudlab.errors import DataError
+from fraudlab.errors import DataError, FraudlabError
 from fraudlab.preprocess import Floats, Matrix
 from fraudlab.protocols import Graph, Labels
-from fraudlab.threads import one_blas_thread
+from fraudlab.threads import budget, one_blas_thread
 
 Seed: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000_000)]  # libraries count in 32 bits
@@ -68,7 +68,8 @@ class Estimator:
         Raises
         ------
         DataError
-            If train has no row of one of the two classes.
+            If train has no row of one of the two classes, or the library cannot work with it; the
+            reason is then in the library's words.
         """
         frauds = int(np.count_nonzero(y))
         if frauds in {0, len(y)}:
@@ -76,8 +77,16 @@ class Estimator:
                 f"train has {frauds} frauds in {len(y)} rows; a model needs rows of both classes:"
                 " choose a longer or another train window"
             )
-        with one_blas_thread(), _sums_may_overflow():
-            self._fit(X.astype(self._dtype, copy=False), y, sample_weight)
+        try:
+            with one_blas_thread(), _sums_may_overflow():
+                self._fit(X.astype(self._dtype, copy=False), y, sample_weight)
+        except FraudlabError:
+            raise
+        except ValueError as error:
+            raise DataError(
+                f"{type(self.estimator).__name__} cannot be fitted on this train part ({frauds}"
+                f" frauds, {len(y) - frauds} genuine): {str(error).partition(chr(10))[0]}"
+            ) from error
 
     def _fit(self, X: Any, y: Labels, sample_weight: Floats | None) -> None:
         self.estimator.fit(X, y, sample_weight=sample_weight)
@@ -92,6 +101,38 @@ class Estimator:
     def to_onnx(self) -> Graph:
         """Return the fitted classifier as a graph."""
         return self._export(self.estimator)
+
+
+class BaggedEstimator(Estimator):
+    """A bag of classifiers, fitted in threads; scored in one, so that sums have one order.
+
+    Parameters
+    ----------
+    estimator
+        The unfitted classifier, with `n_jobs` left open.
+    export
+        Writes the fitted classifier as a graph.
+    seen_odds
+        Frauds per genuine row of what each member is shown, where the bag draws so; None where it
+        draws from train as it is.
+    """
+
+    def __init__(
+        self, estimator: Any, export: Callable[[Any], Graph], *, seen_odds: float | None = None
+    ) -> None:
+        super().__init__(estimator, export)
+        self._seen_odds = seen_odds
+
+    def _fit(self, X: Any, y: Labels, sample_weight: Floats | None) -> None:
+        from joblib import parallel_config
+
+        # Some of imbalanced-learn's take no weights at all, not even None.
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        with parallel_config("threading", n_jobs=budget()):
+            self.estimator.fit(X, y, **weights)
+        if self._seen_odds is not None:
+            frauds = int(np.count_nonzero(y))
+            self.prior_ratio = frauds / (len(y) - frauds) / self._seen_odds
 
 
 class IterativeEstimator(Estimator):

@@ -53,7 +53,26 @@ class MeanLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="mea
         return margin / self.count
 
 
-Link: TypeAlias = SigmoidLink | MeanLink
+class IsolationLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="isolation"):
+    """The margin is minus a sum of depths, `scale` what that sum is expected to be (above 0).
+
+    The score is 2 ** (margin / scale), an isolation forest's anomaly score: 0.5 is average, near 1
+    a row that few questions set apart (Liu, Ting and Zhou, Isolation Forest, ICDM 2008).
+    """
+
+    scale: float
+
+    def linear(self, margin: Floats) -> Floats:
+        """Return the logarithm of the score, to base 2."""
+        return margin / self.scale
+
+    def score(self, margin: Floats) -> Floats:
+        """Return the anomaly score; it is no probability."""
+        score: Floats = np.power(2.0, self.linear(margin))
+        return score
+
+
+Link: TypeAlias = SigmoidLink | MeanLink | IsolationLink
 
 
 class IdentityCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="identity"):

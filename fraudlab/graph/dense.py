@@ -19,6 +19,11 @@ def export_linear(estimator: Any) -> Graph:
     return write_dense([(estimator.coef_.T, estimator.intercept_)])
 
 
+def export_mlp(estimator: Any) -> Graph:
+    """Return the graph of an MLPClassifier with relu activation."""
+    return write_dense(list(zip(estimator.coefs_, estimator.intercepts_, strict=True)))
+
+
 def write_dense(layers: Sequence[tuple[Floats, Floats]]) -> Graph:
     """Return the graph of `layers` (weights [in, out], bias [out]) with relu between them."""
     body = [nodes.cast_to_double()]

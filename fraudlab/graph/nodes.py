@@ -16,10 +16,10 @@ OPSET, ML_OPSET, IR = 21, 5, 10  # what the exactness was measured with
 
 
 def node(
-    operator: str, inputs: Sequence[str], output: str, *, domain: str = "", **attributes: Any
+    operator: str, inputs: Sequence[str], *outputs: str, domain: str = "", **attributes: Any
 ) -> onnx.NodeProto:
     """Return a node; integer arrays become lists of ints, other arrays tensors."""
-    made = helper.make_node(operator, list(inputs), [output], domain=domain)
+    made = helper.make_node(operator, list(inputs), list(outputs), domain=domain)
     made.attribute.extend(_attribute(name, value) for name, value in sorted(attributes.items()))
     return made
 

@@ -43,6 +43,8 @@ class Tree:
         Whether NaN goes left.
     value
         What a leaf adds to the margin.
+    target
+        Which sum the leaves add to, in a graph that makes several before the margin.
     """
 
     feature: Ints
@@ -51,6 +53,7 @@ class Tree:
     right: Ints
     missing_left: Flags
     value: Floats
+    target: int = 0
 
 
 def constant_tree(value: float) -> Tree:
@@ -77,16 +80,16 @@ def write_trees(
     float32
         Compare and add as xgboost does: in float32, rows strictly below the threshold go left.
     """
-    trees = [_splitting(tree) for tree in trees or [constant_tree(0.0)]]
-    last = nodes.ROWS if float32 else nodes.DOUBLES
+    trees = trees or [constant_tree(0.0)]
+    source = nodes.ROWS if float32 else nodes.DOUBLES
     body = [] if float32 else [nodes.cast_to_double()]
-    body.append(_node(trees, last, float32=float32))
+    body.append(ensemble_node(trees, source, nodes.MARGIN, float32=float32))
     kind = onnx.TensorProto.FLOAT if float32 else onnx.TensorProto.DOUBLE
     return Graph(
         onnx=nodes.serialise(body, {}, width, kind),
         link=link,
         tolerance=tolerance,
-        thresholds=_thresholds(trees),
+        thresholds=thresholds_of(trees),
     )
 
 
@@ -102,35 +105,33 @@ def _splitting(tree: Tree) -> Tree:
         right=np.array([1, -1]),
         missing_left=np.zeros(2, dtype=bool),
         value=np.array([0.0, leaf]),
+        target=tree.target,
     )
 
 
-def _node(trees: Sequence[Tree], source: str, *, float32: bool) -> onnx.NodeProto:
-    """Return the TreeEnsemble; it numbers splits and leaves apart, over all trees."""
+def ensemble_node(
+    trees: Sequence[Tree], source: str, output: str, *, targets: int = 1, float32: bool = False
+) -> onnx.NodeProto:
+    """Return the TreeEnsemble that makes [N, targets] sums of `source`.
+
+    It numbers splits and leaves apart, over all trees.
+    """
+    trees = [_splitting(tree) for tree in trees]
     splits = [tree.feature >= 0 for tree in trees]
     first_split = np.cumsum([0, *(int(split.sum()) for split in splits)])
     first_leaf = np.cumsum([0, *(int((~split).sum()) for split in splits)])
-    at: dict[str, list[Ints]] = {"true": [], "false": [], "trueleaf": [], "falseleaf": []}
-    for number, (tree, split) in enumerate(zip(trees, splits, strict=True)):
-        places = np.where(
-            split,
-            first_split[number] + np.cumsum(split) - 1,
-            first_leaf[number] + np.cumsum(~split) - 1,
-        )
-        for side, child in (("true", tree.left[split]), ("false", tree.right[split])):
-            at[side].append(places[child])
-            at[f"{side}leaf"].append((~split[child]).astype(np.int64))
     dtype = np.float32 if float32 else np.float64
     chosen = list(zip(trees, splits, strict=True))
+    at = _children(chosen, first_split, first_leaf)
     count = int(first_split[-1])
     return nodes.node(
         "TreeEnsemble",
         [source],
-        nodes.MARGIN,
+        output,
         domain=nodes.ML,
         aggregate_function=_SUM,
         post_transform=_NO_TRANSFORM,
-        n_targets=1,
+        n_targets=targets,
         tree_roots=first_split[:-1],
         nodes_featureids=np.concatenate([tree.feature[split] for tree, split in chosen]),
         nodes_splits=np.concatenate([tree.threshold[split] for tree, split in chosen]).astype(
@@ -144,12 +145,30 @@ def _node(trees: Sequence[Tree], source: str, *, float32: bool) -> onnx.NodeProt
         nodes_falsenodeids=np.concatenate(at["false"]),
         nodes_trueleafs=np.concatenate(at["trueleaf"]),
         nodes_falseleafs=np.concatenate(at["falseleaf"]),
-        leaf_targetids=np.zeros(int(first_leaf[-1]), dtype=np.int64),
+        leaf_targetids=np.repeat([tree.target for tree in trees], np.diff(first_leaf)),
         leaf_weights=np.concatenate([tree.value[~split] for tree, split in chosen]).astype(dtype),
     )
 
 
-def _thresholds(trees: Sequence[Tree]) -> dict[int, Floats]:
+def _children(
+    chosen: Sequence[tuple[Tree, Flags]], first_split: Ints, first_leaf: Ints
+) -> dict[str, list[Ints]]:
+    """Return each split's children by the ensemble's own numbers, and which of them are leaves."""
+    at: dict[str, list[Ints]] = {"true": [], "false": [], "trueleaf": [], "falseleaf": []}
+    for number, (tree, split) in enumerate(chosen):
+        places = np.where(
+            split,
+            first_split[number] + np.cumsum(split) - 1,
+            first_leaf[number] + np.cumsum(~split) - 1,
+        )
+        for side, child in (("true", tree.left[split]), ("false", tree.right[split])):
+            at[side].append(places[child])
+            at[f"{side}leaf"].append((~split[child]).astype(np.int64))
+    return at
+
+
+def thresholds_of(trees: Sequence[Tree]) -> dict[int, Floats]:
+    """Return the split thresholds per column, as `Graph` has them."""
     feature = np.concatenate([tree.feature for tree in trees])
     threshold = np.concatenate([tree.threshold for tree in trees])
     used = np.unique(feature[feature >= 0])

@@ -88,7 +88,7 @@ def test_a_seed_that_no_generator_takes_is_refused(group, name, seed):
 
 def test_every_library_with_draws_is_asked_for_its_seed():
     assert {group for group, _ in SEEDED} == {"data", "split", "scaler", "sampler", "model"}
-    assert len(SEEDED) == 11
+    assert len(SEEDED) == 26
 
 
 @pytest.mark.parametrize("command", ["train", "validate"])

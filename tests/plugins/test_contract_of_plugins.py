@@ -96,9 +96,11 @@ def test_the_first_comment_is_a_command_that_composes(file):
     command = re.fullmatch(r"# (?:\w+=\S+ )?python -m fraudlab\.train (.+)", first)
     assert command, first
     words = shlex.split(command[1])
-    group, _, stem = file.removesuffix(".yaml").rpartition("/")
-    assert not group or f"{group}={stem}" in words
-    assert Composer().plan(words).candidates
+    group, _, stem = file.removesuffix(".yaml").partition("/")
+    assert not stem or f"{group}={stem}" in words
+    flags = [word for word in words if word == "-m"]
+    words = [word for word in words if word != "-m"]
+    assert Composer().plan(words, multirun=bool(flags)).candidates
 
 
 @pytest.mark.parametrize("file", FILES)

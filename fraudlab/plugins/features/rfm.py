@@ -15,13 +15,14 @@ from fraudlab.registry import register
 from fraudlab.table import Raw, Table, assemble
 
 LARGEST_SUM = 9e14
+UNTOLD = 7  # days that labels take where nobody says
 
 
 @register("features", "rfm")
 def rfm(
     *,
     windows_days: list[Annotated[int, Meta(ge=1, le=3650)]] = [1, 7, 30],  # noqa: B006
-    delay_days: Annotated[int, Meta(ge=0, le=3650)] = 7,
+    delay_days: Annotated[int, Meta(ge=0, le=3650)] | None = 7,
 ) -> Rfm:
     """Amount, weekend, night, and per window the card's habits and the terminal's risk.
 
@@ -31,7 +32,8 @@ def rfm(
         Lengths of the windows; each gives four features.
     delay_days
         How long it takes until a label is known: the risk of a terminal is counted that much
-        earlier, so no feature ever uses a label that was not there yet. Unless set, the split's.
+        earlier, so no feature ever uses a label that was not there yet. Unless set, the split's;
+        null, as of a split that names none, is 7.
 
     References
     ----------
@@ -43,7 +45,7 @@ def rfm(
             f" {windows_days!r}",
             "features.params.windows_days",
         )
-    return Rfm(tuple(windows_days), delay_days)
+    return Rfm(tuple(windows_days), UNTOLD if delay_days is None else delay_days)
 
 
 @dataclass(frozen=True)

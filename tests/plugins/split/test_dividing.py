@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,37 +13,13 @@ from hypothesis import strategies as st
 from fraudlab import registry
 from fraudlab.config import Choice
 from fraudlab.errors import ConfigError, DataError, FraudlabError
-from fraudlab.locating import Locator
-from fraudlab.plugins.data.simulated import COLUMNS
 from fraudlab.protocols import Fold, Split, Stage
 from fraudlab.splitting import split_table
-from fraudlab.table import SECONDS_PER_DAY, Columns, Raw, Table
-from fraudlab.table_report import check_table
+from fraudlab.table import SECONDS_PER_DAY, Columns, Table
+from tests.plugins.split.tables import sizes, splitter, table_of
 
 P1 = "2018-07-25"
 SMALL = {"customers": 500, "terminals": 1000, "days": 90}
-
-
-def splitter(name: str, **params: object) -> object:
-    return registry.build("split", Choice(name, params))
-
-
-def table_of(frame: pl.DataFrame, columns: Columns) -> Table:
-    raw = Raw(frame, columns, check_table(frame, columns, Locator("rows")))
-    return registry.build("features", Choice("identity")).build(raw)
-
-
-@pytest.fixture(scope="module")
-def stream(simulated_cache: Path) -> Table:
-    (path,) = simulated_cache.glob("simulated-*.parquet")
-    return table_of(pl.read_parquet(path), COLUMNS)
-
-
-def sizes(table: Table, stage: Stage) -> tuple[int, int, int, int]:
-    label = table.label
-    return (
-        len(stage.fit), int(label[stage.fit].sum()), len(stage.judge), int(label[stage.judge].sum())
-    )  # fmt: skip
 
 
 PUBLISHED = {

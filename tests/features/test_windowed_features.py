@@ -184,8 +184,7 @@ def test_features_know_labels_no_earlier_than_the_split_says(
 ) -> None:
     words = ["data=simulated_small", "features=rfm", *overrides]
     (candidate,) = Composer().plan(words).candidates
-    assert candidate.config.features.params["delay_days"] == delay
-    registry.build("features", candidate.config.features)
+    assert registry.build("features", candidate.config.features).delay_days == delay
 
 
 @given(rows=ROWS, data=st.data())

@@ -54,6 +54,7 @@ class Rfm:
 
     windows_days: tuple[int, ...]
     delay_days: int
+    name: str = "rfm"
 
     def build(self, raw: Raw) -> Table:
         """Return the table with the features as its request fields."""
@@ -62,11 +63,11 @@ class Rfm:
         columns = raw.columns
         if columns.time is None or columns.amount is None or len(columns.entities) < 2:  # noqa: PLR2004
             raise DataError(
-                "features=rfm needs data.time, data.amount and two data.entities (card, terminal);"
-                f" got time={columns.time!r}, amount={columns.amount!r},"
+                f"features={self.name} needs data.time, data.amount and two data.entities (card,"
+                f" terminal); got time={columns.time!r}, amount={columns.amount!r},"
                 f" entities={list(columns.entities)!r}"
             )
-        _check_sums(raw, columns.amount)
+        _check_sums(raw, columns.amount, self.name)
         features = compute(
             raw.frame,
             time=columns.time,
@@ -85,13 +86,13 @@ class Rfm:
         return assemble(raw, features, fields)
 
 
-def _check_sums(raw: Raw, amount: str) -> None:
+def _check_sums(raw: Raw, amount: str, name: str) -> None:
     """Refuse amounts whose exact sums (whole ten-thousandths in 64 bits) would overflow."""
     total = float(raw.frame[amount].abs().sum())
     if total > LARGEST_SUM:
         raise DataError(
             f"{raw.report.source}: the amounts in column {amount!r} add up to {total:g};"
-            f" features=rfm sums up to {LARGEST_SUM:g}: use a larger unit"
+            f" features={name} sums up to {LARGEST_SUM:g}: use a larger unit"
         )
 
 

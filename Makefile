@@ -7,7 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PIP_INSTALL := $(PIP) install --require-hashes --retries 5 --prefer-binary
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check format serve mlflow lock bench bench-serve clean-cache
+.PHONY: help setup setup-dev demo reproduce test check format serve mlflow lock bench bench-serve clean-cache
 
 help: ## show this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -34,6 +34,9 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 
 demo: setup ## the main job on simulated data: sweep, leaderboard, champion
 	@$(BIN)/python -m fraudlab.train experiment=demo
+
+reproduce: setup ## the published tables of the Fraud Detection Handbook, number by number
+	@$(BIN)/python scripts/reproduce.py
 
 test: setup-dev ## the whole test suite, offline
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered -n 2 --dist worksteal

@@ -7,6 +7,7 @@ fraudlab trains, compares and ships fraud detectors. Its commands; each has --he
 
   python -m fraudlab.train         train a candidate, or sweep over many
   python -m fraudlab.leaderboard   show how a sweep's candidates compare
+  python -m fraudlab.report        write the report of a run or a sweep as one HTML page
   python -m fraudlab.promote       make a run's bundle the champion
   python -m fraudlab.validate      check a configuration and its table; train nothing
   python -m fraudlab.prepare       write the table as training sees it

@@ -133,7 +133,7 @@ def _remarks(done: Sequence[Row], names: list[str]) -> Iterator[str]:
         paired = "the paired 95 % interval of the difference holds 0"
         yield f"{_NEAR} cannot be told from the best: {paired}"
     if _OTHER_ROWS in marks:
-        yield f"{_OTHER_ROWS} not compared with the best: no bootstrap on the same rows"
+        yield f"{_OTHER_ROWS} not compared with the best: judged on other rows, or no bootstrap"
     best, simplest = best_of(done), simplest_of(done)
     if best is None:
         yield "no candidate may win"

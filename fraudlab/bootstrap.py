@@ -13,6 +13,7 @@ Welsh, Bootstrapping clustered data, JRSS B 69, 2007.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ from fraudlab.threads import one_blas_thread
 from fraudlab.weighing import Clusters, Part, Weighed, Weights
 
 LEVEL = 0.95
+FEWEST = 5  # clusters
 _CUTS = 200  # resamples of a threshold: each chooses it anew
 _CELLS = 20_000_000  # numbers held at once
 _SEED = 0  # not the experiment's: candidates of any seed are paired
@@ -57,13 +59,21 @@ def interval(values: Floats) -> Interval | None:
 def replicate(parts: Sequence[Part], costs: Costs | None, settings: Bootstrap) -> Replicates | None:
     """Return the metrics' replicates, each the mean over `parts`; None without resamples.
 
-    A cluster is drawn for all parts alike: a card that is scored in two folds counts in both.
+    So it is, with a warning, when there are too few clusters to draw from. A cluster is drawn for
+    all parts alike: a card that is scored in two folds counts in both.
     """
     if not settings.resamples:
         return None
     together = Scores.together([part.scores for part in parts])
     unit, cluster = clusters(together, settings.cluster)
     count = int(cluster.max()) + 1
+    if count < FEWEST:
+        warnings.warn(
+            f"no intervals: {count} {unit}s to draw from say nothing of others; draw smaller"
+            " clusters (bootstrap.cluster=row)",
+            stacklevel=2,
+        )
+        return None
     ends = np.cumsum([len(part.scores.score) for part in parts])[:-1]
     own = np.split(cluster, ends)
     with one_blas_thread():

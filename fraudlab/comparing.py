@@ -1,4 +1,4 @@
-"""Two candidates judged on the same rows: what is their difference, and can it be told from noise?
+"""What is the difference of two candidates on the same rows, and can it be told from noise.
 
 The difference is taken draw by draw (a paired bootstrap): what makes a sample of cards hard for one
 candidate mostly makes it hard for the other, so this interval is far narrower than either one's.
@@ -11,6 +11,7 @@ import numpy as np
 
 from fraudlab.bootstrap import Interval, interval
 from fraudlab.evidence import read_replicates
+from fraudlab.preprocess import Floats
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -26,7 +27,8 @@ class Comparison(msgspec.Struct, frozen=True):
         95 % interval of the difference; None when the two were judged on other rows, or no
         bootstrap was made.
     distinguishable
-        Whether the interval leaves out 0; None without one.
+        Whether the interval leaves out 0; None without one, or when no draw moved the difference:
+        then there is nothing to tell it by.
     within_one_se
         Whether the difference is at most its standard error: the one-standard-error rule (Breiman
         et al., Classification and Regression Trees, 1984) in its paired form; None without one.
@@ -39,9 +41,20 @@ class Comparison(msgspec.Struct, frozen=True):
     within_one_se: bool | None = None
 
 
-def compare(best: str, other: str, metric: str, difference: float) -> Comparison:
-    """Return the comparison of two runs whose metric differs by `difference`."""
-    ours, theirs = read_replicates(best, metric), read_replicates(other, metric)
+Drawn = tuple[str, Floats]
+
+
+def compare(best: Drawn | None, other: str, metric: str, difference: float) -> Comparison:
+    """Return how the run `other` stands to the best, whose draws are given, `difference` above it.
+
+    Parameters
+    ----------
+    best
+        As `read_replicates` gives it.
+    other, metric, difference
+        The other run, the metric, and the best's value minus the other's.
+    """
+    ours, theirs = best, read_replicates(other, metric)
     if ours is None or theirs is None or ours[0] != theirs[0]:
         return Comparison(metric, difference)
     apart = ours[1] - theirs[1]
@@ -49,6 +62,8 @@ def compare(best: str, other: str, metric: str, difference: float) -> Comparison
     if found is None:
         return Comparison(metric, difference)
     spread = float(np.nanstd(apart))
+    if spread == 0 and difference != 0:
+        return Comparison(metric, difference, found)
     return Comparison(
         metric,
         difference,

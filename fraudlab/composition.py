@@ -159,6 +159,7 @@ def checked(config: Config) -> Config:
         changed[group] = msgspec.structs.replace(choice, params=plain)
     config = msgspec.structs.replace(config, **changed)
     _check_delay(config)
+    _check_costs(config)
     return config
 
 
@@ -172,6 +173,15 @@ def _check_delay(config: Config) -> None:
             f" {known} or more",
             "features.params.delay_days",
         )
+
+
+def _check_costs(config: Config) -> None:
+    """Refuse costs that are no finite numbers: no sum of them would mean anything."""
+    for name, cost in msgspec.structs.asdict(config.costs).items():
+        if not isinstance(cost, str) and not math.isfinite(cost):
+            raise ConfigError(
+                f"costs.{name} must be a finite number, got {cost!r}", f"costs.{name}"
+            )
 
 
 def _check_shared(candidates: Sequence[Candidate]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -19,7 +20,14 @@ from fraudlab.runs import run_folder
 SCORES, BOOTSTRAP = "scores.npz", "bootstrap.npz"
 PARTS = ("validation", "test")
 _DRAWN = "drawn"
-_UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)  # not there, or damaged
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+)  # not there, or damaged
 
 
 def write_evidence(run: str, outcomes: Mapping[str, Outcome]) -> None:

@@ -103,9 +103,11 @@ class Experiment:
         self.exporter = Exporter(config, table, self.clock)
         self._validated: dict[tuple[bytes, bytes], Validated] = {}
         self._trained: dict[bytes, dict[str, float]] = {}
+        self._whole_days = True
 
     def run(self, split: Split) -> RunResult:
         """Return the result of all folds; the first fold's bundle is the one shipped."""
+        self._whole_days = split.whole_days
         validated = [self._validate(stage) for stage in split.validation]
         judged = [self._judge(fold) for fold in split.folds]
         with self.clock.step("bootstrap"):
@@ -134,7 +136,7 @@ class Experiment:
         """
         exported = self.exporter.export(stage.fit)
         margins = self.exporter.margins(stage.fit, stage.judge)
-        raw = truth_of(self.table, stage.judge, exported.graph.link.score(margins))
+        raw = self._truth(stage.judge, exported.graph.link.score(margins))
         with self.clock.step("calibrate"), one_blas_thread():
             fitted = calibrate_and_cut(
                 margins,
@@ -151,13 +153,16 @@ class Experiment:
             part = Part(scores, thresholds, ranked)
             return Validated(fitted, measure(self.config, part, self._on_train(stage.fit)))
 
+    def _truth(self, rows: Rows, scores: Floats) -> Scores:
+        return truth_of(self.table, rows, scores, whole_days=self._whole_days)
+
     def _on_train(self, fit: Rows) -> dict[str, float]:
         """Return how the fitted rows are ranked by the model that has seen them."""
         key = digest(fit)
         if key not in self._trained:
             exported = self.exporter.export(fit)
             margins = exported.runner.margins(exported.detector.train)
-            own = truth_of(self.table, fit, exported.graph.link.score(margins))
+            own = self._truth(fit, exported.graph.link.score(margins))
             self._trained[key] = train_metrics(own)
         return self._trained[key]
 
@@ -173,7 +178,7 @@ class Experiment:
         scorer = Scorer(manifest, exported.runner)
         with self.clock.step("score"):
             matrix = encode(self.table, fold.test.judge, manifest.preprocess)
-            scores = truth_of(self.table, fold.test.judge, scorer.scores(matrix))
+            scores = self._truth(fold.test.judge, scorer.scores(matrix))
             part = Part(scores, scorer.thresholds(_amounts(scores)), scores)
             return Judged(manifest, measure(self.config, part, self._on_train(fold.test.fit)))
 

@@ -54,7 +54,7 @@ NAMES = (*RANKING, *DAILY, *DECISIONS, *PROBABILITY)
 BINS = 10
 SEGMENTS = 20  # the commonest among frauds; each is a metric
 _TINY = 1e-15
-_SEGMENT = "segment_"
+_SEGMENT, _CAUGHT_IN = "segment_", "caught_in_"
 
 
 def evaluate(
@@ -158,12 +158,14 @@ def _segments(scores: Scores, caught: NDArray[np.bool_]) -> dict[str, NDArray[np
         return {}
     fraud = scores.label == 1
     names, counts = np.unique(scores.segment[fraud], return_counts=True)
-    found = {}
+    found: dict[str, NDArray[np.bool_]] = {}
     for name in names[np.argsort(-counts, kind="stable")][:SEGMENTS]:
         own = fraud & (scores.segment == name)
         plain = re.sub(r"[^\w.-]", "_", str(name))
-        found[f"{_SEGMENT}{plain}"] = own
-        found[f"{_SEGMENT}{plain}_caught"] = own & caught
+        key = f"{_SEGMENT}{plain}"
+        before = found.get(key, np.zeros_like(own))  # of another name that looks the same
+        found[key] = before | own
+        found[f"{_CAUGHT_IN}{key}"] = found[key] & caught
     return found
 
 
@@ -175,7 +177,7 @@ def rates(sums: Mapping[str, float] | Mapping[str, Floats]) -> dict[str, Floats]
     """
     of = {name: np.asarray(value, dtype=np.float64) for name, value in sums.items()}
     tp, fp, fn, tn, rows = (of[name] for name in ("tp", "fp", "fn", "tn", "rows"))
-    recall, fpr = _share(tp, tp + fn), _share(fp, fp + tn)
+    recall, fpr = _share(tp, tp + fn, np.nan), _share(fp, fp + tn)
     found = {
         "true_positives": tp,
         "false_positives": fp,
@@ -197,21 +199,23 @@ def rates(sums: Mapping[str, float] | Mapping[str, Floats]) -> dict[str, Floats]
     if "days" in of:
         found["alerts_per_day"] = (tp + fp) / of["days"]
     if "at_stake" in of:
-        found["value_detection_rate"] = _share(of["caught"], of["at_stake"])
+        found["value_detection_rate"] = _share(of["caught"], of["at_stake"], np.nan)
     if "cost" in of:
         baseline = np.minimum(of["cost_none"], of["cost_all"])
         found |= {"cost": of["cost"], "cost_baseline": baseline}
         saved = np.divide(baseline - of["cost"], np.where(baseline > 0, baseline, np.nan))
         found["savings"] = saved
     for name, frauds in of.items():
-        if name.startswith(_SEGMENT) and not name.endswith("_caught"):
-            found[f"recall_{name}"] = _share(of[f"{name}_caught"], frauds)
+        if name.startswith(_SEGMENT):
+            found[f"recall_{name}"] = _share(of[f"{_CAUGHT_IN}{name}"], frauds, np.nan)
     return found
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
-    """Return part / whole, 0 where there is no whole."""
-    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole != 0)
+def _share(part: Floats, whole: Floats, empty: float = 0.0) -> Floats:
+    """Return part / whole; `empty` where there is no whole."""
+    shares: Floats = np.full(np.shape(part), empty)
+    np.divide(part, whole, out=shares, where=whole != 0)
+    return shares
 
 
 def _root(value: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What a mirror of the results must do, and what it is told, as plain dicts.
+"""What a mirror of the results must do, what it is told, and how patient it is, as plain dicts.
 
 How MLflow is told is the business of `tracking`.
 """
@@ -6,6 +6,7 @@ How MLflow is told is the business of `tracking`.
 from __future__ import annotations
 
 import math
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,11 +15,22 @@ import msgspec
 
 from fraudlab.bundle import MANIFEST
 from fraudlab.config import GROUPS
+from fraudlab.home import home
 from fraudlab.provenance import git_state
 from fraudlab.ranking import Row
 from fraudlab.runs import Planned, RunRecord, SweepRecord
 
 MAX_VALUE = 500
+# An outage must not hold up a sweep: one retry, and no log lines between our own. A value that the
+# user set stays.
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 class Mirror(Protocol):
@@ -117,3 +129,8 @@ def sweep_status(rows: Sequence[Row]) -> str:
 def to_json_values(value: Any) -> Any:
     """Return dicts, lists and numbers only, as JSON and YAML know them."""
     return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def here() -> str:
+    """Return whose runs these are: on a shared server other folders have theirs."""
+    return f"{platform.node()}:{home()}"

@@ -92,12 +92,12 @@ def warn_unless_probabilities(validation: dict[str, float]) -> None:
     )
 
 
-def truth_of(table: Table, rows: Rows, scores: Floats) -> Scores:
-    """Return `scores` with the truth of `rows`."""
+def truth_of(table: Table, rows: Rows, scores: Floats, *, whole_days: bool = True) -> Scores:
+    """Return `scores` with the truth of `rows`; without days where there are no whole ones."""
     return Scores(
         score=scores,
         label=table.label[rows],
-        day=None if table.day is None else table.day[rows],
+        day=table.day[rows] if table.day is not None and whole_days else None,
         card=None if table.card is None else table.card[rows],
         amount=None if table.amount is None else table.amount[rows],
         row=rows,

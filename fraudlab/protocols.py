@@ -179,10 +179,15 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The folds of an experiment, the shipped one first, and the stages of its validation."""
+    """The folds of an experiment, the shipped one first, and the stages of its validation.
+
+    `whole_days` is false when a scored part holds a share of each day's rows only, so that nothing
+    can be said per day.
+    """
 
     folds: tuple[Fold, ...]
     validation: tuple[Stage, ...]
+    whole_days: bool = True
 
 
 class Splitter(Protocol):

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import msgspec
 
 from fraudlab import registry
-from fraudlab.comparing import Comparison, compare
+from fraudlab.comparing import Comparison, Drawn, compare
+from fraudlab.evidence import read_replicates
 from fraudlab.manifest import Intervals, Metrics
 from fraudlab.protocols import Selection
 from fraudlab.runs import FoldMetrics, Planned, RunRecord, Status, SweepRecord, read_run
@@ -59,6 +60,12 @@ def rank_key(selection: Selection, metrics: Metrics) -> tuple[float, ...]:
         return ()
 
 
+def judged_alike(rows: Sequence[Row]) -> bool:
+    """Whether the finished candidates share their data and split, so that their values compare."""
+    kinds = {(row.options["data"], row.options["split"]) for row in rows if row.status == "done"}
+    return len(kinds) <= 1
+
+
 def best_of(rows: Sequence[Row]) -> Row | None:
     """Return the first of a leaderboard's rows, if it has a result and may win."""
     best = rows[0] if rows else None
@@ -79,18 +86,19 @@ def _compared(done: Sequence[Row], metric: str) -> list[Row]:
     best = best_of(done)
     if best is None or metric not in best.metrics.validation:
         return list(done)
-    rows = [best, *(_compared_with(best, row, metric) for row in done[1:])]
+    drawn = read_replicates(best.run, metric)
+    rows = [best, *(_compared_with(best, drawn, row, metric) for row in done[1:])]
     near = [row for row in rows if row is best or (row.comparison and row.comparison.within_one_se)]
     simplest = min(near, key=lambda row: math.inf if row.size is None else row.size)
     return [msgspec.structs.replace(row, simplest=row is simplest) for row in rows]
 
 
-def _compared_with(best: Row, row: Row, metric: str) -> Row:
+def _compared_with(best: Row, drawn: Drawn | None, row: Row, metric: str) -> Row:
     value = row.metrics.validation.get(metric)
     if row.unmet or value is None:
         return row
     difference = best.metrics.validation[metric] - value
-    return msgspec.structs.replace(row, comparison=compare(best.run, row.run, metric, difference))
+    return msgspec.structs.replace(row, comparison=compare(drawn, row.run, metric, difference))
 
 
 def _row(planned: Planned, sweep: str) -> Row:

@@ -2,7 +2,6 @@
 
 outputs/runs/<key>/result.json            status, metrics, bundle; written in one step
 outputs/runs/<key>/table_report.json      what the table held
-outputs/runs/<key>/scores.npz            the rows that were scored, with their truth, by part
 outputs/runs/<key>/manifest.json          the manifest of its bundle
 outputs/runs/<key>/scores.npz             the scored rows of validation and test
 outputs/runs/<key>/bootstrap.npz          validation metrics under every bootstrap draw
@@ -35,7 +34,7 @@ Status = Literal["pending", "running", "done", "failed", "timeout", "killed", "n
 
 
 class FoldMetrics(msgspec.Struct, frozen=True):
-    """The metrics of each fold, the most recent first."""
+    """The metrics of each fold, that of the shipped bundle first."""
 
     validation: tuple[dict[str, float], ...] = ()
     test: tuple[dict[str, float], ...] = ()

@@ -15,6 +15,21 @@ from fraudlab.wording import nearest
 KEY = "selection.params.constraints"
 DETECTS = ("roc_auc", "alert_rate")  # what tells a detector from a constant
 CHANCE = 0.5  # ROC AUC of a score that knows nothing
+_DAY, _CARD, _AMOUNT = ("day",), ("day", "card"), ("amount",)
+NEEDS = {
+    "alerts_per_day": _DAY,
+    "precision_at_100": _DAY,
+    "card_precision_at_100": _CARD,
+    "card_precision_at_100_ceiling": _CARD,
+    "card_recall_at_100": _CARD,
+    "value_detection_rate": _AMOUNT,
+    "cost": _AMOUNT,
+    "cost_baseline": _AMOUNT,
+    "savings": _AMOUNT,
+}
+"""Columns of the table, as `Scores` names them, that metrics cannot do without."""
+PRICED = ("cost", "cost_baseline", "savings")
+"""Metrics that need amounts only when a missed fraud costs its amount."""
 _COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _CONSTRAINT = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*([^\s<>=]+)\s*")
 
@@ -104,6 +119,7 @@ class Rule:
         self._constraints = read_constraints(constraints)
         self.metric = self._order[0]
         self.constraints = tuple(str(each) for each in self._constraints)
+        self.reads = (*self._order, *(each.metric for each in self._constraints))
 
     def rank_key(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
         """Return (may it win, its metrics in order); what was not measured counts least."""

@@ -18,6 +18,7 @@ import datetime as dt
 import hashlib
 import random
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,8 @@ from numpy.typing import NDArray
 
 from fraudlab.errors import ConfigError
 from fraudlab.table import SECONDS_PER_DAY
+
+Ties: TypeAlias = Literal["customer", "published"]
 
 MAP = 100.0
 NOON, SPREAD = 43_200, 20_000
@@ -50,6 +53,7 @@ def simulate(
     days: int = 183,
     start: dt.date = dt.date(2018, 4, 1),
     radius: float = 5.0,
+    ties: Ties = "customer",
 ) -> pl.DataFrame:
     """Return simulated transactions in time order.
 
@@ -63,13 +67,15 @@ def simulate(
         Its first day.
     radius
         A customer pays at terminals nearer than this.
+    ties
+        How rows of one second stand: in the order of their customers, or "published", as numpy's
+        unstable sort of datetimes left them in the published files.
 
     Returns
     -------
     DataFrame
         TRANSACTION_ID, TX_DATETIME, CUSTOMER_ID, TERMINAL_ID, TX_AMOUNT, TX_TIME_SECONDS,
-        TX_TIME_DAYS, TX_FRAUD and TX_FRAUD_SCENARIO (0 = genuine). Rows of one second stand in the
-        order of their customers.
+        TX_TIME_DAYS, TX_FRAUD and TX_FRAUD_SCENARIO (0 = genuine).
 
     Raises
     ------
@@ -83,7 +89,7 @@ def simulate(
         )
     stream = _draw(customers, terminals, days, radius)
     time = np.array(stream.time, dtype=np.int64)
-    order = np.argsort(time, kind="stable")
+    order = _in_time_order(time, ties)
     time = time[order]
     card = np.array(stream.customer, dtype=np.int64)[order]
     terminal = np.array(stream.terminal, dtype=np.int64)[order]
@@ -103,6 +109,13 @@ def simulate(
             "TX_FRAUD_SCENARIO": scenario,
         }
     )
+
+
+def _in_time_order(time: NDArray[np.int64], ties: Ties) -> NDArray[np.intp]:
+    """Return the order of the rows; as published, it is that of numpy's introsort of datetimes."""
+    if ties == "published":
+        return np.argsort(time.astype("datetime64[s]"), kind="quicksort")
+    return np.argsort(time, kind="stable")
 
 
 def _draw(customers: int, terminals: int, days: int, radius: float) -> Stream:

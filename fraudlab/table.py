@@ -146,7 +146,7 @@ def assemble(raw: Raw, inputs: pl.DataFrame, fields: tuple[Field, ...]) -> Table
         ids=np.arange(frame.height) if ids is None else ids.to_numpy(),
         time=None if columns.time is None else seconds(frame[columns.time]),
         amount=_amounts(frame, columns),
-        card=codes(frame[columns.entities[0]]) if columns.entities else None,
+        card=cards(frame[columns.entities[0]]) if columns.entities else None,
         duplicate=duplicate_groups(frame, columns),
         segment=None if columns.segment is None else frame[columns.segment].to_numpy(),
         report=raw.report,
@@ -187,6 +187,14 @@ def codes(series: pl.Series) -> NDArray[np.int64]:
     if series.dtype.is_integer() and not series.null_count():
         return series.to_numpy().astype(np.int64)
     return series.cast(str).fill_null("").rank("dense").to_numpy().astype(np.int64)
+
+
+def cards(series: pl.Series) -> NDArray[np.int64]:
+    """Return the codes of a column of cards; a missing one is nobody else's, a code of its own."""
+    found = codes(series).copy()
+    missing = np.flatnonzero(series.is_null().to_numpy())
+    found[missing] = min(0, int(found.min(initial=0))) - 1 - np.arange(len(missing))
+    return found
 
 
 def duplicate_groups(frame: pl.DataFrame, columns: Columns) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import msgspec
 
 from fraudlab import registry
 from fraudlab.config import Config
-from fraudlab.cuts import require
+from fraudlab.needs import check_needs
 from fraudlab.protocols import Split
 from fraudlab.splitting import split_table
 from fraudlab.table import Table
@@ -39,11 +39,5 @@ class Tables:
         if key not in self._splits:
             splitter = registry.build("split", config.split)
             self._splits[key] = split_table(self.table(config), splitter)
-        self._check_threshold(config)
+        check_needs(config, self.table(config), self._splits[key])
         return self._splits[key]
-
-    def _check_threshold(self, config: Config) -> None:
-        """Refuse a strategy whose columns the table lacks, before anything is trained."""
-        choice = config.threshold_strategy
-        needs = getattr(registry.build("threshold_strategy", choice), "needs", ())
-        require(choice.name, needs, self.table(config), "one that needs no such column")

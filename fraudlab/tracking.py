@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import logging
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,30 +22,13 @@ from fraudlab.home import home
 from fraudlab.mirrored import Disabled
 from fraudlab.provenance import masked
 from fraudlab.ranking import Row, best_of
-from fraudlab.runs import (
-    Planned,
-    RunRecord,
-    SweepRecord,
-    is_claimed,
-    running_mark,
-    sweep_folder,
-)
+from fraudlab.runs import Planned, RunRecord, SweepRecord, is_claimed, running_mark, sweep_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 MAX_PARAMS = 100  # of one request
 STATUS = {"done": "FINISHED", "killed": "KILLED"}
-# An outage must not hold up a sweep: one retry, and no log lines between our own. A value that the
-# user set stays.
-SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
 
 
 def tracking_uri(tracking: Tracking) -> str:
@@ -157,12 +139,22 @@ class MlflowMirror:
         with self._guarded("moving the alias"):
             client, tag = self._connect(), f"fraudlab.alias.{alias}"
             for other in client.search_runs([self._experiment_id], f"tags.`{tag}` = 'true'"):
-                if other.data.tags.get("fraudlab.home") == _here():
+                if other.data.tags.get("fraudlab.home") == mirrored.here():
                     client.delete_tag(other.info.run_id, tag)
             client.set_tag(run, tag, "true")
 
+    def log_file(self, run: str, path: Path, sweep: str | None) -> None:
+        """Add a file to a run, or to the parent run of a sweep."""
+        with self._guarded(f"adding {path.name}"):
+            client, order = self._connect(), ["attributes.start_time ASC"]
+            if sweep is not None:  # its parent was opened first
+                ours = f"tags.`fraudlab.sweep` = '{sweep}'"
+                found = client.search_runs([self._experiment_id], ours, order_by=order)
+                run = found[0].info.run_id if found else run
+            client.log_artifact(run, str(path))
+
     def _connect(self) -> MlflowClient:
-        for name, value in SETTINGS.items():
+        for name, value in mirrored.SETTINGS.items():
             os.environ.setdefault(name, value)
         for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
             os.environ.pop(name, None)  # they would make our runs somebody else's
@@ -202,13 +194,17 @@ class MlflowMirror:
         """End the runs of this folder that a killed process left running."""
         running = "attributes.status = 'RUNNING'"
         for run in client.search_runs([self._experiment_id], running, max_results=1000):
-            ours = run.data.tags.get("fraudlab.home") == _here()
+            ours = run.data.tags.get("fraudlab.home") == mirrored.here()
             sweep = run.data.tags.get("fraudlab.sweep", "")
             if ours and not is_claimed(running_mark(sweep_folder(sweep))):
                 client.set_terminated(run.info.run_id, "KILLED")
 
     def _open(self, name: str, tags: dict[str, str]) -> str:
-        own = {"mlflow.runName": name, "fraudlab.sweep": self._sweep, "fraudlab.home": _here()}
+        own = {
+            "mlflow.runName": name,
+            "fraudlab.sweep": self._sweep,
+            "fraudlab.home": mirrored.here(),
+        }
         run = self._ready().create_run(
             self._experiment_id, tags=own | tags | mirrored.git_tags(), run_name=name
         )
@@ -231,11 +227,6 @@ class MlflowMirror:
             client.log_batch(run, params=batch)
 
 
-def _here() -> str:
-    """Return whose runs these are: on a shared server other folders have theirs."""
-    return f"{platform.node()}:{home()}"
-
-
 def _make_tables(uri: str) -> None:
     from mlflow import MlflowClient
 
@@ -247,3 +238,12 @@ def move_alias(tracking: Tracking, run: str, alias: str, warn: Callable[[str], N
     told = mirror(tracking, warn)
     if isinstance(told, MlflowMirror):
         told.move_alias(run, alias)
+
+
+def log_file(
+    tracking: Tracking, run: str, path: Path, warn: Callable[[str], None], sweep: str | None = None
+) -> None:
+    """Add a file to an MLflow run, or to the parent of `sweep`, in the store its config names."""
+    told = mirror(tracking, warn)
+    if isinstance(told, MlflowMirror):
+        told.log_file(run, path, sweep)

@@ -97,14 +97,17 @@ def train(plan: Plan) -> list[Row]:
 
 def _say_best(rows: list[Row], progress: Progress) -> None:
     from fraudlab.promotion import champion, promote_run
-    from fraudlab.ranking import best_of
+    from fraudlab.ranking import best_of, judged_alike
 
     best = best_of(rows)
     if best is None:
         if any(row.status == "done" for row in rows):
             progress.note("no candidate may win, so none is made the champion")
         return
-    if champion() is None:
+    if champion() is None and not judged_alike(rows):
+        progress.note(f"best: run {best.run}, but not all were judged on the same rows: compare")
+        progress.note(f"and choose with: python -m fraudlab.promote run={best.run}")
+    elif champion() is None:
         path = promote_run(best.run, progress)
         progress.note(f"bundles/champion is now {path.name}")
         progress.note("serve it with: python -m serve  (in a checkout: make serve)")

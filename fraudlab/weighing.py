@@ -130,12 +130,15 @@ def _sorted_counts(
 class DrawnDays:
     """Days are drawn: each keeps its shares, and counts as often as it was drawn."""
 
+    days: Clusters
     shares: dict[str, Floats]
 
     def metrics(self, weights: Weights) -> dict[str, Floats]:
-        """Return the means over the days drawn."""
-        days = weights.sum(axis=0, dtype=np.float64)
-        return {name: of @ weights / days for name, of in self.shares.items()}
+        """Return the means over the days of this part that were drawn; NaN where none was."""
+        own = weights[self.days].astype(np.float64)
+        drawn = own.sum(axis=0)
+        drawn[drawn == 0] = np.nan
+        return {name: of @ own / drawn for name, of in self.shares.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ class DrawnItems:
 
     def metrics(self, weights: Weights) -> dict[str, Floats]:
         """Return the metrics of the budget."""
-        shares = [_taken(_top(day), weights[_top(day).item])[1] for day in self.rows]
+        shares = [_taken(*_deep_enough(day, weights))[1] for day in self.rows]
         found: dict[str, Floats] = {f"precision_at_{BUDGET}": np.mean(shares, axis=0)}
         if self.cards:
             precision, recall = _detected(self.cards, weights)
@@ -162,7 +165,9 @@ def _budgets(ranked: Scores, cluster: Clusters, unit: str) -> DrawnDays | DrawnI
         shares = {f"precision_at_{BUDGET}": row_shares(ranked, BUDGET)}
         if ranked.card is not None:
             shares[f"card_precision_at_{BUDGET}"] = card_shares(ranked, BUDGET)[0]
-        return DrawnDays({name: np.array(of) for name, of in shares.items()})
+        assert ranked.day is not None
+        days = cluster[np.unique(ranked.day, return_index=True)[1]]
+        return DrawnDays(days, {name: np.array(of) for name, of in shares.items()})
     cards: Iterable[Day] = ()
     if unit == "card":
         assert ranked.card is not None
@@ -175,8 +180,18 @@ def _budgets(ranked: Scores, cluster: Clusters, unit: str) -> DrawnDays | DrawnI
     return DrawnItems(list(cards), rows)
 
 
-def _top(day: Day) -> Day:
-    return Day(day.item[:_DEPTH], day.fraud[:_DEPTH])
+def _deep_enough(
+    day: Day, weights: Weights, detected: NDArray[np.bool_] | None = None
+) -> tuple[Day, Weights]:
+    """Return the first of a day's items and their weights: so many that they fill the budget."""
+    top = Day(day.item[:_DEPTH], day.fraud[:_DEPTH])
+    for looked in (top, day):
+        weight = weights[looked.item]
+        if detected is not None:
+            weight = weight * ~detected[looked.item]
+        if len(looked.item) == len(day.item) or weight.sum(axis=0).min() >= BUDGET:
+            break
+    return looked, weight
 
 
 def _taken(day: Day, weight: Weights) -> tuple[Weights, Floats]:
@@ -194,14 +209,11 @@ def _detected(days: list[Day], weights: Weights) -> tuple[Floats, Floats]:
     shares = []
     for whole in days:
         compromised[whole.item[whole.fraud]] = True
-        day = _top(whole)
-        weight = weights[day.item] * ~detected[day.item]
-        if len(day.item) < len(whole.item) and weight.sum(axis=0).min() < BUDGET:
-            day, weight = whole, weights[whole.item] * ~detected[whole.item]
+        day, weight = _deep_enough(whole, weights, detected)
         taken, share = _taken(day, weight)
         shares.append(share)
         detected[day.item[day.fraud]] |= taken[day.fraud] > 0
     found = (weights * detected).sum(axis=0, dtype=np.float64)
     all_of_them = weights[compromised].sum(axis=0, dtype=np.float64)
-    recall = np.divide(found, all_of_them, out=np.zeros_like(found), where=all_of_them > 0)
+    recall = np.divide(found, all_of_them, out=np.full_like(found, np.nan), where=all_of_them > 0)
     return np.mean(shares, axis=0), recall

@@ -8,7 +8,8 @@
 Every table is a recipe, experiment=handbook/NAME, trained as `python -m fraudlab.train` would in
 the current home. What is finished is not trained again; Ctrl-C keeps it. A row shows our numbers
 and, in brackets, the published ones (scripts/published/NAME.csv); docs/reproduce.md says how far
-apart they may be, and why. Words with = change all recipes, as they do in training.
+apart they may be, and why. A row is `known` when some are further apart and it is known why. Words
+with = change all recipes, as they do in training.
 
 Tables:
 {tables}
@@ -17,33 +18,30 @@ Flags:
   -v, --verbose  show every number, and the traceback of an error
   -h, --help     this text
 
-Exit codes: 0 all agree, 1 some do not or could not be trained, 2 asked wrongly, 130 interrupted.
+Exit codes: 0 all agree or it is known why not, 1 some do not or could not be trained, 2 asked
+wrongly, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from agreement import Line, Number, Spread, compare, read_published
+from agreement import KNOWN, Line, Spread, compare, read_published
+from verdicts import FAIL, Row, spelled, summary, told
 
 from fraudlab.command import VERBOSE, run_command
 from fraudlab.composition import Composer
-from fraudlab.config import Candidate, key_of
+from fraudlab.config import SHARED_KEYS, Candidate, key_of
 from fraudlab.errors import UserError
 from fraudlab.runs import Planned, RunRecord
 from fraudlab.wording import nearest
 
 ALWAYS = {"tracking": "disabled", "keep": "1"}  # unless said otherwise: what is wanted is numbers
-HEADINGS = {
-    "roc_auc": "AUC",
-    "average_precision": "AP",
-    "card_precision_at_100": "CP@100",
-    "balanced_accuracy": "balanced accuracy",
-}
 CLEAR = "\r\x1b[2K"
 
 
@@ -53,7 +51,7 @@ class Table:
 
     title: str
     recipes: tuple[str, ...] = ()
-    spread: Spread = Spread()
+    spread: Spread = field(default_factory=Spread)
 
 
 TOY = Spread(digits=3, ddof=1)
@@ -75,30 +73,24 @@ TABLES = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """A published row beside ours; without numbers when its candidate has no result."""
-
-    line: Line
-    numbers: Sequence[Number] = ()
-    trouble: str = ""
-
-    @property
-    def apart(self) -> list[Number]:
-        """The numbers that do not agree."""
-        return [number for number in self.numbers if not number.agrees]
-
-    @property
-    def agrees(self) -> bool:
-        """Whether there are numbers and all agree."""
-        return not self.trouble and not self.apart
-
-
 @dataclass
 class Reproduction:
-    """Watches the sweep, and shows a table as soon as all of its candidates have ended."""
+    """Watches the sweep, and shows a table as soon as all of its candidates have ended.
+
+    Attributes
+    ----------
+    asked
+        The candidates of each table.
+    said
+        The keys that the command line sets: rows that are about other values are left out.
+    verbose
+        Whether every number is shown.
+    shown
+        The rows of the tables that have been shown.
+    """
 
     asked: dict[str, list[Candidate]]
+    said: set[str]
     verbose: bool
     shown: dict[str, list[Row]] = field(default_factory=dict)
     _records: dict[str, RunRecord] = field(default_factory=dict)
@@ -127,7 +119,8 @@ class Reproduction:
     def _take(self, planned: Planned, record: RunRecord) -> None:
         self._records[key_of(planned.config)] = record
         for name, candidates in self.asked.items():
-            if name not in self.shown and all(key_of(c.config) in self._records for c in candidates):
+            missing = any(key_of(each.config) not in self._records for each in candidates)
+            if name not in self.shown and not missing:
                 self.show(name)
 
     def show(self, name: str) -> None:
@@ -139,27 +132,35 @@ class Reproduction:
         print(f"{name}  {TABLES[name].title}")
         width = max((len(row.line.name) for row in rows), default=0)
         for row in rows:
-            print(f"  {'ok  ' if row.agrees else 'FAIL'}  {row.line.name:{width}}  {_told(row)}")
-            for number in row.numbers if self.verbose else row.apart:
-                print(f"          {_spelled(number)}")
+            print(f"  {row.verdict:5}  {row.line.name:{width}}  {told(row)}")
+            for number in row.numbers if self.verbose else row.wrong:
+                print(f"           {spelled(number)}")
+        if not rows:
+            print("  no row of it is about what was asked for")
+        for reason in {row.reason for row in rows if row.known}:
+            print(f"  known: {reason}")
         print(flush=True)
 
     def _rows(self, name: str) -> list[Row]:
-        rows = []
-        for line in read_published(name):
-            for candidate in self.asked[name]:
-                if line.is_about(candidate):
-                    rows.append(self._row(line, candidate, TABLES[name].spread))
-                    break
-        return rows
+        rows = [self._row(line, name) for line in read_published(name)]
+        return [row for row in rows if row is not None]
 
-    def _row(self, line: Line, candidate: Candidate, spread: Spread) -> Row:
+    def _row(self, line: Line, name: str) -> Row | None:
+        own = (candidate for candidate in self.asked[name] if line.is_about(candidate))
+        candidate = next(own, None)
+        if candidate is None:
+            left_out = any(
+                f"{key}.".startswith(f"{said}.") for key in line.keys for said in self.said
+            )
+            return None if left_out else Row(line, trouble="no candidate of the recipe is this one")
         record = self._records.get(key_of(candidate.config))
         if record is None:
             return Row(line, trouble="not trained yet")
         if record.status != "done":
             return Row(line, trouble=f"{record.status}: {record.error}")
-        return Row(line, compare(line, candidate, record, spread))
+        known = KNOWN.get(name)
+        numbers = compare(line, candidate, record, TABLES[name].spread, known)
+        return Row(line, numbers, reason=known.reason if known else "")
 
     def _left(self, done: int, total: int) -> str:
         left = (time.monotonic() - self._began) / max(done, 1) * (total - done)
@@ -167,37 +168,17 @@ class Reproduction:
 
     def _say(self, text: str, end: str) -> None:
         minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
-        clear = CLEAR if sys.stderr.isatty() else ""
-        print(f"{clear}{minutes:02d}:{seconds:02d} {text}", end=end, file=sys.stderr, flush=True)
+        told = f"{minutes:02d}:{seconds:02d} {text}"
+        if sys.stderr.isatty():
+            told = CLEAR + told[: shutil.get_terminal_size().columns - 1]
+        print(told, end=end, file=sys.stderr, flush=True)
 
 
 def _called(planned: Planned) -> str:
     recipe = planned.options["experiment"].removeprefix("handbook/")
-    values = (f"{key.split('.')[-1]}={value}" for key, value in planned.overrides.items())
+    own = {key: value for key, value in planned.overrides.items() if key not in SHARED_KEYS}
+    values = (f"{key.rpartition('.')[2]}={value}" for key, value in own.items())
     return " ".join([recipe, planned.options["model"], planned.options["sampler"], *values])
-
-
-def _told(row: Row) -> str:
-    """Return a row's first numbers, ours and the published, and how near to their limits all are."""
-    if row.trouble:
-        return row.trouble
-    means = [number for number in row.numbers if not number.column.endswith("_std")][:3]
-    values = "  ".join(
-        f"{HEADINGS[of.column.partition('.')[2]]} {_as_printed(of)} ({of.printed})" for of in means
-    )
-    worst = max(row.numbers, key=lambda number: number.share)
-    return f"{values}  {len(row.numbers)} numbers, {worst.share:.0%} of what is allowed at most"
-
-
-def _as_printed(number: Number) -> str:
-    return f"{number.ours:.{len(number.printed.partition('.')[2])}f}"
-
-
-def _spelled(number: Number) -> str:
-    return (
-        f"{'ok  ' if number.agrees else 'FAIL'} {number.column}: published {number.printed},"
-        f" ours {number.ours:.6f}, apart {number.difference:+.6f}, allowed {number.tolerance:.6f}"
-    )
 
 
 def chosen(names: Sequence[str]) -> list[str]:
@@ -205,34 +186,30 @@ def chosen(names: Sequence[str]) -> list[str]:
     for name in names:
         if not fnmatch.filter(TABLES, name):
             raise UserError(f"no table {name!r}{nearest(name, TABLES)}")
-    return [
-        table for table in TABLES if not names or any(fnmatch.fnmatch(table, n) for n in names)
-    ]
+    return [table for table in TABLES if not names or any(fnmatch.fnmatch(table, n) for n in names)]
 
 
-def planned_candidates(names: Iterable[str], overrides: Sequence[str]) -> dict[str, list[Candidate]]:
+def planned_candidates(
+    names: Iterable[str], overrides: Sequence[str], said: set[str]
+) -> dict[str, list[Candidate]]:
     """Return the candidates of each table's recipes."""
-    said = {word.partition("=")[0] for word in overrides}
     words = [*overrides, *(f"{key}={value}" for key, value in ALWAYS.items() if key not in said)]
     composer = Composer()
     return {
         name: [
             candidate
             for recipe in TABLES[name].recipes or (name,)
-            for candidate in composer.plan([f"experiment=handbook/{recipe}", *words]).candidates
+            for candidate in composer.plan(
+                [f"experiment=handbook/{recipe}", *words], multirun=True
+            ).candidates
         ]
         for name in names
     }
 
 
-def summary(shown: dict[str, list[Row]], seconds: float) -> str:
-    """Return what came of it, in one line."""
-    rows = [row for of in shown.values() for row in of]
-    numbers = sum(len(row.numbers) for row in rows)
-    text = f"{len(shown)} tables, {len(rows)} rows, {numbers:,} numbers in {seconds / 60:.1f} min"
-    bad = {name: sum(not row.agrees for row in of) for name, of in shown.items()}
-    told = ", ".join(f"{name} ({count})" for name, count in bad.items() if count)
-    return f"{text}: rows that do not agree: {told}" if told else f"{text}: all agree"
+def _is_published(name: str, candidates: Sequence[Candidate]) -> bool:
+    """Whether a table has a row about any of the candidates."""
+    return any(line.is_about(each) for line in read_published(name) for each in candidates)
 
 
 def main(arguments: list[str], *, verbose: bool) -> int:
@@ -244,8 +221,11 @@ def main(arguments: list[str], *, verbose: bool) -> int:
         raise UserError(f"no flag {flag!r}; flags are -v, --help")
     overrides = [word for word in arguments if "=" in word]
     names = chosen([word for word in arguments if "=" not in word])
-    asked = planned_candidates(names, overrides)
-    watch = Reproduction(asked, verbose)
+    said = {word.partition("=")[0] for word in overrides}
+    asked = planned_candidates(names, overrides, said)
+    if not any(_is_published(name, asked[name]) for name in names):
+        raise UserError(f"no published row is about {' '.join(overrides)}: leave that out")
+    watch = Reproduction(asked, said, verbose)
     began = time.monotonic()
     candidates = [candidate for of in asked.values() for candidate in of]
     told = mirror(candidates[0].config.tracking, watch.note)
@@ -254,10 +234,8 @@ def main(arguments: list[str], *, verbose: bool) -> int:
         if name not in watch.shown:
             watch.show(name)
     rows = [row for of in watch.shown.values() for row in of]
-    if not rows:
-        raise UserError(f"no published row is about {' '.join(overrides)}: leave that out")
     print(summary(watch.shown, time.monotonic() - began))
-    return 0 if all(row.agrees for row in rows) else 1
+    return 1 if any(row.verdict == FAIL for row in rows) else 0
 
 
 def usage() -> str:
@@ -266,5 +244,11 @@ def usage() -> str:
     return str(__doc__).format(tables=tables)
 
 
+def run() -> None:
+    """Run with the command line, and leave with an exit code."""
+    verbose = bool({*sys.argv} & {*VERBOSE})
+    run_command(lambda arguments: main(arguments, verbose=verbose), usage)
+
+
 if __name__ == "__main__":
-    run_command(lambda rest: main(rest, verbose=bool({*sys.argv} & {*VERBOSE})), usage)
+    run()

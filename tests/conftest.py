@@ -83,6 +83,24 @@ def simulated_cache(make_once: Callable[[str, Callable[[Path], None]], Path]) ->
     return make_once("simulated", fill) / ".cache"
 
 
+@pytest.fixture(scope="session")
+def published_cache(make_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """Return a `.cache` that holds the full stream in the order of the published files."""
+
+    def fill(folder: Path) -> None:
+        done = run_process(
+            "fraudlab.prepare",
+            "data=simulated_published",
+            "features=identity",
+            f"output={folder / 'published.parquet'}",
+            cwd=folder,
+            FRAUDLAB_HOME=str(folder),
+        )
+        assert done.code == 0, done.err
+
+    return make_once("published", fill) / ".cache"
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended: its exit code, and what it wrote."""

@@ -106,6 +106,39 @@ def test_days_drawn_keep_what_each_of_them_is_worth():
     assert ready.metrics(weights)["precision_at_100"][0] == pytest.approx(expected)
 
 
+def test_days_of_several_folds_are_drawn_together_and_averaged_apart():
+    parts = [part_of(scored(600, seed, days=7)) for seed in (1, 2)]
+    later = replace(parts[1].scores, day=parts[1].scores.day + 7)
+    found = replicate([parts[0], part_of(later)], None, Bootstrap("day", 200))
+    name = "precision_at_100"
+    both = [evaluate(each, np.ones(len(each.score)))[name] for each in (parts[0].scores, later)]
+    low, high = found.intervals()[name]
+    assert low <= np.mean(both) <= high
+
+
+def test_few_clusters_are_no_ground_for_intervals():
+    scores = scored(300, 1, days=3)
+    with pytest.warns(UserWarning, match="3 days to draw from"):
+        assert replicate([part_of(scores)], None, Bootstrap("day", 50)) is None
+
+
+def test_a_draw_without_a_fraud_of_a_segment_says_nothing_of_it():
+    scores = scored(200, 1)
+    segment = np.where(np.arange(200) == int(np.argmax(scores.score * scores.label)), "rare", "b")
+    scores = replace(scores, segment=segment)
+    low, high = replicate([part_of(scores)], None, Bootstrap()).intervals()["recall_segment_rare"]
+    assert (low, high) == (1.0, 1.0)
+
+
+def test_a_card_with_most_of_a_days_highest_rows_does_not_hide_the_rest():
+    rows = 1000
+    label = np.repeat([0, 1], [900, 100]).astype(np.int8)
+    card = np.append(np.zeros(900, dtype=int), np.arange(1, 101))
+    scores = Scores(np.linspace(1, 0, rows), label, np.zeros(rows, dtype=int), card)
+    found = replicate([part_of(scores)], None, Bootstrap()).values["precision_at_100"]
+    assert 0.2 < (found > 0.5).mean() < 0.6  # the draws that leave that card out
+
+
 def test_draws_take_as_many_as_there_are_and_do_not_depend_on_the_pieces(monkeypatch):
     whole = next(draws(50, 30))
     assert whole.shape == (50, 30)
@@ -127,7 +160,7 @@ def test_candidates_on_the_same_rows_meet_the_same_draws():
     assert apart.std() < single.std() / 2
     other = replicate([part_of(scored(400, 4))], None, settings_)
     assert other.drawn != first.drawn
-    assert replicate([part_of(scores)], None, Bootstrap("day", 300)).drawn != first.drawn
+    assert replicate([part_of(scores)], None, Bootstrap("row", 300)).drawn != first.drawn
     assert replicate([part_of(scores)], None, Bootstrap("card", 0)) is None
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fraudlab import registry
+from fraudlab.budgets import card_precision
 from fraudlab.config import Choice
 from fraudlab.detector import encode, fit_detector
 from fraudlab.experiment import truth_of
-from fraudlab.budgets import card_precision
 from fraudlab.metrics import evaluate
 from fraudlab.protocols import Scores
 from tests.candidates import make_config, split_of

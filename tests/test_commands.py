@@ -17,7 +17,7 @@ from fraudlab.composition import Composer
 from fraudlab.config import GROUPS, parse
 from tests.conftest import INTERRUPTED, ROOT, run_process
 
-COMMANDS = ("train", "validate", "prepare", "promote", "leaderboard", "plugins")
+COMMANDS = ("train", "validate", "prepare", "promote", "leaderboard", "report", "plugins")
 HEAVY = [
     "sklearn",
     "imblearn",

@@ -89,7 +89,7 @@ def test_a_clear_difference_is_told_and_noise_is_not(run: Run, swept: list[dict]
     assert "≈2" in out
     assert "?4" in out
     assert "cannot be told from the best" in out
-    assert "no bootstrap on the same rows" in out
+    assert "judged on other rows" in out
 
 
 def test_overlapping_intervals_do_not_hide_a_paired_difference(run: Run, swept: list[dict]) -> None:
@@ -134,6 +134,15 @@ def test_damaged_evidence_is_as_good_as_none(run: Run, swept: list[dict]) -> Non
     assert [row["comparison"]["distinguishable"] for row in rows[1:3]] == [None, None]
     assert read_scores(swept[0]["run"]) is not None
     assert read_scores("no such run") is None
+
+
+def test_bytes_that_rot_are_as_good_as_none(run: Run, swept: list[dict]) -> None:
+    path = run_folder(swept[1]["run"]) / BOOTSTRAP
+    content = bytearray(path.read_bytes())
+    for place in range(200, len(content), 997):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    assert board(run)[1]["comparison"]["distinguishable"] is None
 
 
 def spoil(row: dict, **metrics: float) -> None:

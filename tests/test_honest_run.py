@@ -303,7 +303,10 @@ def test_parts_that_differ_in_one_row_are_fitted_each(table, split):
     both = train(candidate(), table, Split((fold, Fold(fold.cut, shorter)), (fold.cut,)))
     alone = train(candidate(), table, Split((Fold(fold.cut, shorter),), (fold.cut,)))
     half = len(fold.test.judge)
-    assert both.outcomes["test"].scores.score[half:].tolist() == alone.outcomes["test"].scores.score.tolist()
+    assert (
+        both.outcomes["test"].scores.score[half:].tolist()
+        == alone.outcomes["test"].scores.score.tolist()
+    )
 
 
 def test_a_table_without_days_and_cards_has_no_figure_per_day_or_card(home):

@@ -168,3 +168,29 @@ def test_a_strategy_whose_column_the_table_lacks_is_refused_before_training(
     assert said in done.err
     assert f"threshold_strategy={strategy} needs" in done.err
     assert not (home / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["selection=card_precision"], "needs a time"),
+        (["selection.params.constraints=alerts_per_day<=50"], "which reads alerts_per_day, needs"),
+        (["costs.false_negative=.nan"], "costs.false_negative must be"),
+        (["costs.false_positive=.inf"], "costs.false_positive must be"),
+    ],
+)
+def test_a_selection_or_cost_that_nothing_can_meet_is_refused_before_training(
+    home: Path, run: Run, small_table: list[str], words: list[str], said: str
+) -> None:
+    done = run("train", *small_table, "model=logreg", *words)
+    assert done.code == 2
+    assert said in done.err
+    assert not (home / "outputs").exists()
+
+
+def test_what_counts_days_is_refused_where_folds_have_no_whole_ones(home: Path, run: Run) -> None:
+    words = ["data=simulated_small", "features=identity", "split=kfold", "tracking=disabled"]
+    done = run("train", *words, "threshold_strategy=alert_budget")
+    assert done.code == 2
+    assert "counts whole days" in done.err
+    assert run("train", *words, "selection=card_precision").code == 2

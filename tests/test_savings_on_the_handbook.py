@@ -27,9 +27,9 @@ FIGURES = {
 
 @pytest.mark.slow
 def test_savings_are_those_of_an_independent_implementation(
-    home: Path, run: Run, simulated_cache: Path
+    home: Path, run: Run, published_cache: Path
 ) -> None:
-    shutil.copytree(simulated_cache, home / ".cache")
+    shutil.copytree(published_cache, home / ".cache")
     done = run("train", *COMMON, "threshold_strategy=fixed,amount_cost", "-m")
     assert done.code == 0, done.err
     rows = board(run)

@@ -315,3 +315,15 @@ def test_datetimes_keep_their_day_in_utc(read: Read) -> None:
 def test_text_cannot_pass_for_text_cut_elsewhere() -> None:
     one, other = (pl.DataFrame({"x": cells}) for cells in (["a\x1fb", "c"], ["a", "b\x1fc"]))
     assert fingerprint(one) != fingerprint(other)
+
+
+def test_rows_without_a_card_are_nobody_elses():
+    import polars as pl
+
+    from fraudlab.table import cards
+
+    found = cards(pl.Series(["b", None, "a", None, "b"]))
+    assert found[0] == found[4] != found[2]
+    assert len({*found.tolist()}) == 4
+    whole = cards(pl.Series([5, None, 7]))
+    assert len({*whole.tolist()}) == 3

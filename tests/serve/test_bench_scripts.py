@@ -23,7 +23,9 @@ def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", ["bench_serve.py", "bench.py", "bench_bootstrap.py", "check_serving.py"])
+@pytest.mark.parametrize(
+    "name", ["bench_serve.py", "bench.py", "bench_bootstrap.py", "check_serving.py"]
+)
 def test_help_says_what_a_script_does(name):
     done = script(name, "--help")
     assert done.returncode == 0, done.stderr

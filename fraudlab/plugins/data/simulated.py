@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
@@ -49,6 +49,7 @@ def simulated(
     days: Annotated[int, Meta(ge=1, le=3650)] = 183,
     start: str = "2018-04-01",
     radius: Annotated[float, Meta(gt=0)] = 5.0,
+    ties: Literal["customer", "published"] = "customer",
     train_from: str | None = "2018-07-25",
 ) -> Simulated:
     """Simulate card transactions exactly as the Handbook does (same bytes, every time).
@@ -61,6 +62,9 @@ def simulated(
         Number of days and the first one.
     radius
         A customer pays at terminals closer than this, on a 100 x 100 map.
+    ties
+        How the rows of one second stand: by customer, or as in the published files, to which what
+        is drawn by place (the bags of a forest, a share of the rows) comes out the same.
     train_from
         First day of the training window: conf/split/temporal.yaml takes it from here, reading
         the table does not.
@@ -69,7 +73,7 @@ def simulated(
     ----------
     Le Borgne et al., Reproducible Machine Learning for Credit Card Fraud Detection, chapter 3.
     """
-    return Simulated(customers, terminals, days, _first_day(start, days), radius)
+    return Simulated(customers, terminals, days, _first_day(start, days), radius, ties)
 
 
 def _first_day(start: str, days: int) -> dt.date:
@@ -97,6 +101,7 @@ class Simulated:
     days: int
     start: dt.date
     radius: float
+    ties: Literal["customer", "published"]
 
     def read(self) -> Raw:
         """Return the raw transactions in time order."""
@@ -109,10 +114,13 @@ class Simulated:
                 days=self.days,
                 start=self.start,
                 radius=self.radius,
+                ties=self.ties,
             ).select(RAW)
 
         code = Path(simulator.__file__).read_bytes()
         sizes = f"{self.customers}-{self.terminals}-{self.days}-{self.start}-{self.radius}"
+        if self.ties != "customer":
+            sizes += f"-{self.ties}"
         key = hashlib.sha256(sizes.encode() + code).hexdigest()[:16]
         frame = cached_frame(cache(), f"simulated-{key}", make)
         return Raw(frame, COLUMNS, check_table(frame, COLUMNS, Locator(f"simulated({sizes})")))

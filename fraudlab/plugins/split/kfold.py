@@ -52,7 +52,8 @@ def kfold(
     drifts, take prequential or temporal.
 
     Exact duplicates stay in one fold, the first of theirs. Without shuffling and with a time column
-    the folds are blocks of time, in order; else each fold has its share of frauds.
+    the folds are blocks of time, in order; else each fold has its share of frauds, and nothing is
+    said per day, for no fold has a whole one.
 
     Parameters
     ----------
@@ -98,7 +99,8 @@ class KFold:
             stages = [self._block(table, time, part, number) for number in self._numbers]
         following = [*stages[1:], stages[0]]
         folds = [Fold(cut, test) for cut, test in zip(following, stages, strict=True)]
-        return Split(folds=tuple(folds), validation=tuple(stages))
+        whole = not self.shuffle and time is not None
+        return Split(folds=tuple(folds), validation=tuple(stages), whole_days=whole)
 
     @property
     def _numbers(self) -> range:

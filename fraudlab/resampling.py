@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -27,6 +28,25 @@ def neighbours(count: int) -> Any:
     from sklearn.neighbors import NearestNeighbors
 
     return NearestNeighbors(n_neighbors=count + 1, n_jobs=budget())  # a row is its own nearest
+
+
+def flags_kept(X: Matrix, resampled: Resampled) -> Resampled:
+    """Return resampled rows whose flags are flags again: what lies between two values is the lower.
+
+    Parameters
+    ----------
+    X
+        Train before; its columns of two values are the flags.
+    resampled
+        What a sampler that invents rows made of it.
+    """
+    kept = resampled.X.copy()
+    for column in range(X.shape[1]):
+        values = np.unique(X[:, column])
+        if len(values) == 2:  # noqa: PLR2004
+            low, high = values
+            kept[:, column] = np.where(kept[:, column] >= high, high, low)
+    return replace(resampled, X=kept)
 
 
 def run_sampler(sampler: Any, X: Matrix, y: Labels, *, reweights: bool) -> Resampled:

@@ -52,11 +52,6 @@ KNOWN = {
         " scikit-learn of then added them up in another order",
         5e-3,
     ),
-    "t5a": Known(
-        "given whole-number columns, imbalanced-learn cuts invented flags such as 0.4 to 0; here"
-        " they stay as they are invented",
-        1.2e-2,
-    ),
 }
 
 

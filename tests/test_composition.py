@@ -147,7 +147,7 @@ def test_a_glob_takes_the_users_options_too(folder):
         ("model='tree*'", ["tree", "tree_depth2"]),
         ("model=*_exact,rf", ["xgb_exact", "rf"]),
         ("model=rf,'*_exact'", ["rf", "xgb_exact"]),
-        ("data=simulated*", ["simulated", "simulated_small"]),
+        ("data=simulated*", ["simulated", "simulated_published", "simulated_small"]),
     ],
 )
 def test_a_star_chooses_the_options_it_matches(word, stems):

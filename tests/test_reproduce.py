@@ -55,9 +55,10 @@ def reproduce(scripts: None, monkeypatch, capsys) -> Reproduce:
 
 
 @pytest.fixture
-def simulated(home: Path, published_cache: Path) -> None:
-    """Give the home the simulated stream."""
-    (home / ".cache").symlink_to(published_cache)
+def simulated(home: Path, simulated_cache: Path, published_cache: Path) -> None:
+    """Give the home the simulated stream, in both its orders."""
+    for cache in (simulated_cache, published_cache):
+        shutil.copytree(cache, home / ".cache", dirs_exist_ok=True)
 
 
 # The tables

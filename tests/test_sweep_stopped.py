@@ -55,7 +55,8 @@ def test_two_sweeps_at_once_share_the_work(
     for process in both:
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
-        printed.append([line.split() for line in out.splitlines() if line.strip()[:1].isdigit()])
+        lines = [line.strip().removeprefix("≈") for line in out.splitlines()]
+        printed.append([line.split() for line in lines if line[:1].isdigit()])
     sweeps = [path.name for path in (home / "outputs" / "sweeps").iterdir()]
     assert len(sweeps) == 2
     boards = [board(run, f"sweep={sweep}") for sweep in sweeps]

@@ -8,12 +8,16 @@ from fraudlab.estimators import Seed
 from fraudlab.preprocess import Matrix
 from fraudlab.protocols import Labels, Resampled
 from fraudlab.registry import register
-from fraudlab.resampling import Neighbours, Ratio, run_sampler
+from fraudlab.resampling import Neighbours, Ratio, flags_kept, run_sampler
 
 
 @register("sampler", "smote", excludes={"calibration": ["prior"]})
 def smote(
-    *, sampling_strategy: Ratio = 1.0, k_neighbors: Neighbours = 5, random_state: Seed = 42
+    *,
+    sampling_strategy: Ratio = 1.0,
+    k_neighbors: Neighbours = 5,
+    keep_flags: bool = False,
+    random_state: Seed = 42,
 ) -> Smote:
     """imbalanced-learn's SMOTE (Chawla et al., JAIR 16, 2002).
 
@@ -26,10 +30,13 @@ def smote(
         Frauds per genuine row afterwards.
     k_neighbors
         Neighbours a new fraud may lie towards; train needs at least one fraud more.
+    keep_flags
+        Whether a column of two values keeps to them in invented frauds, the lower where one lies
+        between, as imbalanced-learn does with whole numbers; else a fraud may be 0.4 in the night.
     random_state
         Seed of the draw.
     """
-    return Smote(sampling_strategy, k_neighbors, random_state)
+    return Smote(sampling_strategy, k_neighbors, keep_flags, random_state)
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class Smote:
 
     sampling_strategy: float
     k_neighbors: int
+    keep_flags: bool
     random_state: int
 
     def resample(self, X: Matrix, y: Labels) -> Resampled:
@@ -49,4 +57,5 @@ class Smote:
             k_neighbors=self.k_neighbors,
             random_state=self.random_state,
         )
-        return run_sampler(sampler, X, y, reweights=False)
+        resampled = run_sampler(sampler, X, y, reweights=False)
+        return flags_kept(X, resampled) if self.keep_flags else resampled

@@ -129,3 +129,18 @@ def test_too_few_frauds_are_said_with_their_number(name):
 def test_a_ratio_that_train_exceeds_already_is_said(name):
     with pytest.raises(DataError, match="cannot work on this train part"):
         resample(name, *rows(frauds=200, genuine=210), sampling_strategy=0.5)
+
+
+def test_flags_stay_flags_in_invented_frauds_when_asked_to() -> None:
+    draw = np.random.default_rng(0)
+    X = np.column_stack([draw.normal(size=400), draw.integers(0, 2, 400) * 0.25])
+    X = X.astype(np.float32)
+    y = (np.arange(400) < 40).astype(np.int8)
+    between, kept = (
+        registry.build("sampler", Choice("smote", {"keep_flags": keep})).resample(X, y).X
+        for keep in (False, True)
+    )
+    assert len(np.unique(between[:, 1])) > 2
+    assert set(np.unique(kept[:, 1])) == {0.0, 0.25}
+    np.testing.assert_array_equal(kept[:, 0], between[:, 0])
+    np.testing.assert_array_equal(kept[:, 1], np.where(between[:, 1] >= 0.25, 0.25, 0.0))

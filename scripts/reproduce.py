@@ -41,7 +41,8 @@ from fraudlab.errors import UserError
 from fraudlab.runs import Planned, RunRecord
 from fraudlab.wording import nearest
 
-ALWAYS = {"tracking": "disabled", "keep": "1"}  # unless said otherwise: what is wanted is numbers
+# Unless said otherwise: what is wanted is numbers, and what is published has no intervals.
+ALWAYS = {"tracking": "disabled", "keep": "1", "bootstrap.resamples": "0"}
 CLEAR = "\r\x1b[2K"
 
 

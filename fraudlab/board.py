@@ -132,6 +132,7 @@ def _remarks(done: Sequence[Row], names: list[str]) -> Iterator[str]:
     if _NEAR in marks:
         paired = "the paired 95 % interval of the difference holds 0"
         yield f"{_NEAR} cannot be told from the best: {paired}"
+        yield "  (draw by draw: who errs where the best errs is told from it by a smaller one)"
     if _OTHER_ROWS in marks:
         yield f"{_OTHER_ROWS} not compared with the best: judged on other rows, or no bootstrap"
     best, simplest = best_of(done), simplest_of(done)

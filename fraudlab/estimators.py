@@ -135,6 +135,9 @@ class BaggedEstimator(Estimator):
             self.prior_ratio = frauds / (len(y) - frauds) / self._seen_odds
 
 
+_INTERRUPTED = "Training interrupted by user"
+
+
 class IterativeEstimator(Estimator):
     """A classifier in float64 whose optimiser may run out of iterations, which is one warning."""
 
@@ -147,6 +150,8 @@ class IterativeEstimator(Estimator):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             super()._fit(X, y, sample_weight)
+        if any(str(w.message).startswith(_INTERRUPTED) for w in caught):
+            raise KeyboardInterrupt  # scikit-learn's mlp takes it for the end of training
         unfinished = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
         for other in caught:
             if other not in unfinished:

@@ -86,8 +86,8 @@ def warn_unless_probabilities(validation: dict[str, float]) -> None:
     factor = f"{mean / share:.3g} times" if mean > 0 else "no part of"
     warnings.warn(
         f"scores are not probabilities: their mean {mean:.3g} is {factor} the share of frauds"
-        f" {share:.3g} in validation; costs and savings mean nothing then. calibration=sigmoid (or"
-        " prior) mends that",
+        f" {share:.3g} in validation; a threshold set by costs (amount_cost) is wrong then."
+        " calibration=sigmoid (or prior) mends that",
         stacklevel=2,
     )
 

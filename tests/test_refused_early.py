@@ -194,3 +194,19 @@ def test_what_counts_days_is_refused_where_folds_have_no_whole_ones(home: Path, 
     assert done.code == 2
     assert "counts whole days" in done.err
     assert run("train", *words, "selection=card_precision").code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["costs.false_positive=-5"], "costs.false_positive must be more than"),
+        (["threshold_strategy=amount_cost", "costs.false_positive=20"], "use min_cost"),
+        (["threshold_strategy=amount_cost", "costs.false_negative=100"], "use min_cost"),
+    ],
+)
+def test_costs_that_contradict_a_choice_are_refused(
+    run: Run, small_table: list[str], words: list[str], said: str
+) -> None:
+    done = run("train", *small_table, "model=logreg", *words)
+    assert done.code == 2
+    assert said in done.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fraudlab.reporting.findings import Findings
+from fraudlab.reporting.standing import SAME_ROWS
 from fraudlab.reporting.verdict import FEW_FRAUDS, judge, moved_far
 from fraudlab.reporting.words import listed
 
@@ -44,8 +45,14 @@ def _mend(found: Findings) -> Iterator[str]:
 
 
 def _ship(found: Findings) -> Iterator[str]:
+    if found.facts.config.split.name == SAME_ROWS:
+        yield "Judge it on later rows (split=temporal, prequential) before it becomes the champion."
+        return
     if any(each.tone == "bad" for each in judge(found)):
-        yield "Mend what is marked as bad above before making it the champion."
+        yield "Mend what is marked 'mind' above before making it the champion."
+        return
+    if any(_mend(found)):
+        yield "With that done, make it the champion:"
     else:
         yield "Nothing here speaks against making it the champion:"
     yield f"python -m fraudlab.promote run={found.facts.record.run}"

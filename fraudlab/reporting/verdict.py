@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from fraudlab import registry
@@ -78,12 +79,18 @@ def _promise(found: Findings) -> Iterator[Statement]:
         yield Statement(
             "note", f"{text}; how sure that is was not measured (bootstrap.resamples=0)."
         )
-    elif test < interval[0]:
+    elif validation - test > _noise(interval, record.intervals.test.get(name)):
         yield Statement("bad", f"{text}: test falls short of that by more than chance explains.")
-    elif test > interval[1]:
+    elif test - validation > _noise(interval, record.intervals.test.get(name)):
         yield Statement("note", f"{text}: test is better than that; do not count on it.")
     else:
         yield Statement("good", f"{text}: test agrees.")
+
+
+def _noise(first: Interval, second: Interval | None) -> float:
+    """Return how far two independent values may be apart by chance: both are uncertain."""
+    widths = [(high - low) / 2 for low, high in (first, second or (0.0, 0.0))]
+    return math.hypot(*widths)
 
 
 def _alerts(found: Findings) -> Iterator[Statement]:
@@ -93,6 +100,8 @@ def _alerts(found: Findings) -> Iterator[Statement]:
     if precision is None or recall is None:
         return
     where = f"At its threshold of {cut_text(cut.value)}"
+    if len(found.facts.record.folds.test) > 1:
+        where = "At each fold's own threshold, on average,"
     if cut.alert_cost is not None:
         where = f"With each row's threshold at {number(cut.alert_cost)} / amount"
     rate, a_day = _test(found, "alert_rate")[0] or 0.0, _test(found, "alerts_per_day")[0]

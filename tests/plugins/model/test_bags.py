@@ -245,3 +245,17 @@ def test_drawing_without_replacement_by_weight_is_refused():
     model = build("bagging", bootstrap=False)
     with pytest.raises(NotApplicableError, match=r"model\.params\.bootstrap=true"):
         model.fit(X, y, np.ones(len(y)))
+
+
+def test_an_interrupt_that_the_library_swallows_is_one_still(monkeypatch: pytest.MonkeyPatch):
+    from sklearn.neural_network import MLPClassifier
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MLPClassifier, "_update_no_improvement_count", interrupted)
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(200, 3)).astype(np.float32)
+    model = registry.build("model", Choice("mlp", {"hidden_layer_sizes": [3]}))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, (X[:, 0] > 1).astype(np.int8), None)

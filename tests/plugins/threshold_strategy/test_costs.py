@@ -108,7 +108,8 @@ def test_the_costs_of_the_top_level_are_those_of_the_strategies():
         "false_negative": 90.0,
         "true_negative": 0.0,
     }
-    (planned,) = Composer().plan([*words[:1], "threshold_strategy=amount_cost"]).candidates
+    words = ["costs.true_positive=7", words[0], "threshold_strategy=amount_cost"]
+    (planned,) = Composer().plan(words).candidates
     taken = registry.check("threshold_strategy", planned.config.threshold_strategy)
     assert taken == {"alert_cost": 7.0}
 

@@ -14,21 +14,23 @@ from rich.table import Table as Grid
 
 from fraudlab import registry
 from fraudlab.config import Choice
-from fraudlab.ranking import Row, best_of, differing, name_of, short, simplest_of, value_of
+from fraudlab.ranking import (
+    HEADINGS,
+    NEAR,
+    OTHER_ROWS,
+    SAME_ROWS,
+    Row,
+    best_of,
+    differing,
+    name_of,
+    place_of,
+    short,
+    simplest_of,
+    value_of,
+)
 
-HEADINGS = {
-    "average_precision": "AP",
-    "roc_auc": "ROC AUC",
-    "card_precision_at_100": "CP@100",
-    "precision": "precision",
-    "recall": "recall",
-    "alerts_per_day": "alerts/day",
-    "savings": "savings",
-}
 WIDTH = 110  # where there is no terminal
 ON_TEST = "on test"
-_NEAR, _OTHER_ROWS = "≈", "?"
-_SAME_ROWS = "kfold"  # the split that has no rows to spare for test
 
 
 def console(*, stderr: bool) -> Console:
@@ -92,7 +94,7 @@ def _grid(done: Sequence[Row], names: list[str], *, show_test: bool) -> Grid:
         style = "bold green" if place == 1 and not row.unmet else ""
         values = [value_of(row, name) for name in names]
         cells = _cells(row, "validation", metrics, done)
-        grid.add_row(_place(place, row), *values, *cells, style=style)
+        grid.add_row(place_of(place, row), *values, *cells, style=style)
         if show_test or (place == 1 and not row.unmet):
             blank = [ON_TEST, *[""] * (len(names) - 1)]
             grid.add_row("", *blank, *_cells(row, "test", metrics, done), style="dim")
@@ -106,15 +108,6 @@ def _cells(row: Row, part: str, metrics: Sequence[str], done: Sequence[Row]) -> 
     return [first, *_interval(row, part, metrics[0], done), *others]
 
 
-def _place(place: int, row: Row) -> str:
-    if row.unmet:
-        return "-"
-    if row.comparison is None:
-        return str(place)
-    near = {False: _NEAR, None: _OTHER_ROWS, True: ""}[row.comparison.distinguishable]
-    return f"{near}{place}"
-
-
 def _interval(row: Row, part: str, metric: str, done: Sequence[Row]) -> list[str]:
     if not any(each.intervals.validation for each in done):
         return []
@@ -124,17 +117,16 @@ def _interval(row: Row, part: str, metric: str, done: Sequence[Row]) -> list[str
 
 def _remarks(done: Sequence[Row], names: list[str]) -> Iterator[str]:
     """Yield what the table cannot say: what its marks mean, what is simpler, what is wrong."""
-    if done[0].choices["split"] == _SAME_ROWS:
+    if done[0].choices["split"] == SAME_ROWS:
         yield f'"{ON_TEST}" are the rows of validation again (split=kfold): no final verdict'
     else:
         yield f'"{ON_TEST}" is measured last and never ranks'
-    marks = {_place(0, row)[:1] for row in done}
-    if _NEAR in marks:
-        paired = "the paired 95 % interval of the difference holds 0"
-        yield f"{_NEAR} cannot be told from the best: {paired}"
+    marks = {place_of(0, row)[0] for row in done}
+    if NEAR[0] in marks:
+        yield NEAR
         yield "  (draw by draw: who errs where the best errs is told from it by a smaller one)"
-    if _OTHER_ROWS in marks:
-        yield f"{_OTHER_ROWS} not compared with the best: judged on other rows, or no bootstrap"
+    if OTHER_ROWS[0] in marks:
+        yield OTHER_ROWS
     best, simplest = best_of(done), simplest_of(done)
     if best is None:
         yield "no candidate may win"

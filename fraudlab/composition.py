@@ -177,17 +177,11 @@ def _check_delay(config: Config) -> None:
 
 def _check_costs(config: Config) -> None:
     """Refuse costs under which no sum or no choice would mean anything."""
+    fault = config.costs.fault()
+    if fault is not None:
+        name, rule = fault
+        raise ConfigError(f"costs.{name} {rule}", f"costs.{name}")
     costs = msgspec.structs.asdict(config.costs)
-    for name, cost in costs.items():
-        if not isinstance(cost, str) and not math.isfinite(cost):
-            key = f"costs.{name}"
-            raise ConfigError(f"{key} must be a finite number, got {cost!r}", key)
-    if costs["false_positive"] <= costs["true_negative"]:
-        raise ConfigError(
-            f"costs.false_positive must be more than costs.true_negative={costs['true_negative']!r}"
-            f", got {costs['false_positive']!r}: otherwise every row is best alerted",
-            "costs.false_positive",
-        )
     plain = costs["true_positive"] == costs["false_positive"] and costs["true_negative"] == 0
     by_amount = plain and costs["false_negative"] == "amount"
     if config.threshold_strategy.name == "amount_cost" and not by_amount:

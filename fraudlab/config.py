@@ -7,6 +7,7 @@ later, so what was checked is what runs.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_type_hints
@@ -62,6 +63,18 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     false_positive: float = 5.0
     false_negative: float | Literal["amount"] = "amount"
     true_negative: float = 0.0
+
+    def fault(self) -> tuple[str, str] | None:
+        """Return the cost under which nothing means anything, and what it must be; None is fine."""
+        for name, cost in msgspec.structs.asdict(self).items():
+            if not isinstance(cost, str) and not math.isfinite(cost):
+                return name, f"must be a finite number, got {cost!r}"
+        if self.false_positive <= self.true_negative:
+            return "false_positive", (
+                "must be more than true_negative: otherwise a false alarm costs nothing and every"
+                f" row is best alerted; got {self.false_positive!r} and {self.true_negative!r}"
+            )
+        return None
 
 
 class Bootstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

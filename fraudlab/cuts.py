@@ -9,8 +9,7 @@ which is then not established again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,6 @@ from numpy.typing import NDArray
 from fraudlab.errors import DataError
 from fraudlab.preprocess import Floats
 from fraudlab.protocols import Cut, Scores
-
-if TYPE_CHECKING:
-    from fraudlab.table import Table
 
 SPAN = 100_000  # days from the first to the last; beyond it they are counted by sorting
 _COLUMNS = {
@@ -150,12 +146,7 @@ def _descending(scores: Scores) -> Scores:
     rows = replace(scores, row=None, segment=None, fold=None)
     if (rows.score[:-1] >= rows.score[1:]).all():
         return rows
-    order = np.argsort(-rows.score, kind="stable")
-    columns = {each.name: getattr(rows, each.name) for each in fields(rows)}
-    ordered: dict[str, Any] = {
-        name: None if column is None else column[order] for name, column in columns.items()
-    }
-    return Scores(**ordered)
+    return rows.rows(np.argsort(-rows.score, kind="stable"))
 
 
 def _weights(rows: Scores) -> Floats:
@@ -183,7 +174,7 @@ def best_place(value: Floats, *, allowed: NDArray[np.bool_] | None = None) -> in
     return int(np.argmax(masked))
 
 
-def require(strategy: str, needs: Sequence[str], rows: Scores | Table, instead: str) -> None:
+def require(strategy: str, needs: Sequence[str], rows: Scores, instead: str) -> None:
     """Refuse rows that lack what a strategy cannot do without.
 
     Parameters
@@ -193,7 +184,7 @@ def require(strategy: str, needs: Sequence[str], rows: Scores | Table, instead: 
     needs
         Names of what scored rows may have: amount, day, card.
     rows
-        Scored rows, or the table they come from.
+        The scored rows.
     instead
         What to choose without.
 

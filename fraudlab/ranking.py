@@ -15,6 +15,22 @@ from fraudlab.manifest import Intervals, Metrics
 from fraudlab.protocols import Selection
 from fraudlab.runs import FoldMetrics, Planned, RunRecord, Status, SweepRecord, read_run
 
+HEADINGS = {
+    "average_precision": "AP",
+    "roc_auc": "ROC AUC",
+    "card_precision_at_100": "CP@100",
+    "precision": "precision",
+    "recall": "recall",
+    "alerts_per_day": "alerts/day",
+    "savings": "savings",
+}
+"""The metrics that a leaderboard shows, in order, and how it names them."""
+NEAR = "≈ cannot be told from the best: the paired 95 % interval of the difference holds 0"
+OTHER_ROWS = "? not compared with the best: judged on other rows, or no bootstrap"
+BARRED = "- may not win"
+"""What the marks of `place_of` mean; each text begins with its mark."""
+SAME_ROWS = "kfold"  # the split that has no rows to spare for test
+
 
 class Row(msgspec.Struct, frozen=True):
     """One candidate on the leaderboard; the public shape of format=json."""
@@ -58,6 +74,17 @@ def rank_key(selection: Selection, metrics: Metrics) -> tuple[float, ...]:
         return tuple(selection.rank_key(metrics.validation))
     except KeyError:
         return ()
+
+
+def place_of(place: int, row: Row) -> str:
+    """Return a finished row's place with its mark: near the best, not compared, may not win."""
+    if row.unmet:
+        return BARRED[0]
+    if row.comparison is None:
+        return str(place)
+    return {False: NEAR[0], None: OTHER_ROWS[0], True: ""}[row.comparison.distinguishable] + str(
+        place
+    )
 
 
 def judged_alike(rows: Sequence[Row]) -> bool:

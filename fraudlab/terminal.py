@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from fraudlab import registry
-from fraudlab.board import HEADINGS, console, number
+from fraudlab.board import console, number
 from fraudlab.protocols import Selection
-from fraudlab.ranking import differing, name_of, rank_key
+from fraudlab.ranking import HEADINGS, differing, name_of, rank_key
 from fraudlab.runs import Planned, RunRecord
 
 LONG = 60  # seconds: from here on the time left is worth saying

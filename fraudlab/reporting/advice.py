@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fraudlab.ranking import SAME_ROWS
 from fraudlab.reporting.findings import Findings
-from fraudlab.reporting.standing import SAME_ROWS
 from fraudlab.reporting.verdict import FEW_FRAUDS, judge, moved_far
 from fraudlab.reporting.words import listed
 
 
 def advise(found: Findings) -> list[str]:
     """Return what to do, in the order in which it pays."""
-    return [*_mend(found), *_ship(found)]
+    steps = list(_mend(found))
+    return [*steps, *_ship(found, mending=bool(steps))]
 
 
 def _mend(found: Findings) -> Iterator[str]:
@@ -44,14 +45,14 @@ def _mend(found: Findings) -> Iterator[str]:
         yield f"Find out why {listed([each.column for each in far])} moved before it goes live."
 
 
-def _ship(found: Findings) -> Iterator[str]:
+def _ship(found: Findings, *, mending: bool) -> Iterator[str]:
     if found.facts.config.split.name == SAME_ROWS:
         yield "Judge it on later rows (split=temporal, prequential) before it becomes the champion."
         return
     if any(each.tone == "bad" for each in judge(found)):
         yield "Mend what is marked 'mind' above before making it the champion."
         return
-    if any(_mend(found)):
+    if mending:
         yield "With that done, make it the champion:"
     else:
         yield "Nothing here speaks against making it the champion:"

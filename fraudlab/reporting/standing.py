@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fraudlab import registry
-from fraudlab.ranking import Row, best_of, name_of, simplest_of
+from fraudlab.ranking import SAME_ROWS, Row, best_of, name_of, simplest_of
 from fraudlab.reporting.gathering import SweepFacts
 from fraudlab.reporting.words import Statement, between, count, listed, number
 from fraudlab.runs import Status
@@ -13,7 +13,6 @@ from fraudlab.runs import Status
 WAITING: tuple[Status, ...] = ("pending", "running")
 BROKEN: tuple[Status, ...] = ("failed", "timeout", "killed")
 
-SAME_ROWS = "kfold"  # the split that has no rows to spare for test
 AGAIN = "What is called test are the rows of validation again (split=kfold): no final verdict."
 
 

@@ -9,7 +9,17 @@ from typing import Any
 from fraudlab.bootstrap import Interval
 from fraudlab.config import GROUPS, to_plain
 from fraudlab.provenance import masked
-from fraudlab.ranking import Row, name_of, short, value_of
+from fraudlab.ranking import (
+    BARRED,
+    HEADINGS,
+    NEAR,
+    OTHER_ROWS,
+    Row,
+    name_of,
+    place_of,
+    short,
+    value_of,
+)
 from fraudlab.reporting.gathering import RunFacts, SweepFacts
 from fraudlab.reporting.standing import metric_of
 from fraudlab.reporting.words import number, share, span
@@ -33,13 +43,6 @@ MAIN = (
     "mean_score",
     "prevalence",
 )
-HEADINGS = {
-    "average_precision": "AP",
-    "roc_auc": "ROC AUC",
-    "card_precision_at_100": "CP@100",
-    "alerts_per_day": "alerts/day",
-}
-_SHOWN = ("roc_auc", "card_precision_at_100", "precision", "recall", "alerts_per_day", "savings")
 _SHARES = frozenset(
     {"precision", "recall", "fpr", "alert_rate", "value_detection_rate", "savings", "prevalence"}
 )
@@ -111,16 +114,12 @@ class Board:
     marks: tuple[str, ...]
 
 
-NEAR = "≈ cannot be told from the best: the paired 95 % interval of the difference holds 0"
-OTHER_ROWS = "? not compared with the best: no bootstrap on the same rows"
-BARRED = "- may not win"
-
-
 def board(facts: SweepFacts) -> Board:
     """Return the finished candidates, best first, by their validation metrics."""
     done = [row for row in facts.rows if row.status == "done"]
     ranked = metric_of(facts)
-    metrics = [ranked, *(name for name in _SHOWN if name != ranked)]
+    shown = [name for name in HEADINGS if name not in {ranked, "average_precision"}]
+    metrics = [ranked, *shown]
     metrics = [name for name in metrics if any(name in row.metrics.validation for row in done)]
     rows = tuple(_ranked(place, row, facts.names, metrics) for place, row in enumerate(done, 1))
     firsts = {row.place[:1] for row in rows}
@@ -136,18 +135,13 @@ def board(facts: SweepFacts) -> Board:
 
 def _ranked(place: int, row: Row, names: list[str], metrics: Sequence[str]) -> Ranked:
     values, intervals = row.metrics.validation, row.intervals.validation
-    marked = str(place)
-    if row.unmet:
-        marked = "-"
-    elif row.comparison is not None:
-        marked = {False: "≈", None: "?", True: ""}[row.comparison.distinguishable] + marked
     remarks = [f"may not win: {reason}" for reason in row.unmet]
     if row.simplest and place > 1:
         remarks.append("simplest within one standard error of the best")
     if row.reused:
         remarks.append("reused")
     return Ranked(
-        place=marked,
+        place=place_of(place, row),
         run=row.run,
         choices=tuple(value_of(row, name) for name in names),
         cells=(

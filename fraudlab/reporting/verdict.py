@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from fraudlab import registry
 from fraudlab.bootstrap import Interval
+from fraudlab.ranking import SAME_ROWS
 from fraudlab.reporting.drift import Moved
 from fraudlab.reporting.findings import Findings
-from fraudlab.reporting.standing import AGAIN, SAME_ROWS
+from fraudlab.reporting.standing import AGAIN
 from fraudlab.reporting.words import (
     Statement,
     between,

@@ -7,11 +7,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from fraudlab.errors import ConfigError
 from fraudlab.features.habits import NEVER, Habit
 from fraudlab.features.habits import habits as compute
 from fraudlab.manifest import Field
-from fraudlab.plugins.features.rfm import UNTOLD, Rfm
+from fraudlab.plugins.features.rfm import Rfm, windowed
 from fraudlab.registry import register
 from fraudlab.table import Raw, Table
 
@@ -49,31 +48,28 @@ def habits(
         How many times the usual a fraud's amount may reach to count against its terminal; what is
         higher is explained by the card.
     """
-    if not windows_days or len(set(windows_days)) < len(windows_days):
-        raise ConfigError(
-            "features=habits needs one window or more, each once, in features.params.windows_days;"
-            f" got {windows_days!r}",
-            "features.params.windows_days",
-        )
     habit = Habit(habit_days, unusual_ratio, plain_ratio, watch_days)
-    delay_days = UNTOLD if delay_days is None else delay_days
-    return Habits(tuple(windows_days), delay_days, habit)
+    return Habits(windowed("habits", windows_days, delay_days), habit)
 
 
 @dataclass(frozen=True)
 class Habits:
     """Features over the whole stream, computed before any split (they look back only)."""
 
-    windows_days: tuple[int, ...]
-    delay_days: int
+    rfm: Rfm
     habit: Habit
+
+    @property
+    def delay_days(self) -> int:
+        """How old a label must be to be known."""
+        return self.rfm.delay_days
 
     def build(self, raw: Raw) -> Table:
         """Return the table with the features as its request fields, those of rfm first."""
         import pandas as pd
 
         columns = raw.columns
-        windowed = Rfm(self.windows_days, self.delay_days, "habits").build(raw)
+        table = self.rfm.build(raw)
         assert columns.time is not None
         assert columns.amount is not None
         features = compute(
@@ -90,9 +86,9 @@ class Habits:
         bounds = columns.bounds.get(columns.amount, (None, None))
         fields = tuple(_field(name, *bounds) for name in features.columns)
         return replace(
-            windowed,
-            frame=pd.concat([windowed.frame, own], axis="columns"),
-            fields=windowed.fields + fields,
+            table,
+            frame=pd.concat([table.frame, own], axis="columns"),
+            fields=table.fields + fields,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -39,13 +40,24 @@ def rfm(
     ----------
     Le Borgne et al., Reproducible Machine Learning for Credit Card Fraud Detection, chapter 3.
     """
+    return windowed("rfm", windows_days, delay_days)
+
+
+def windowed(name: str, windows_days: Sequence[int], delay_days: int | None) -> Rfm:
+    """Return the windows of the features option `name`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no window, or one twice.
+    """
     if not windows_days or len(set(windows_days)) < len(windows_days):
         raise ConfigError(
-            "features=rfm needs one window or more, each once, in features.params.windows_days; got"
-            f" {windows_days!r}",
+            f"features={name} needs one window or more, each once, in"
+            f" features.params.windows_days; got {windows_days!r}",
             "features.params.windows_days",
         )
-    return Rfm(tuple(windows_days), UNTOLD if delay_days is None else delay_days)
+    return Rfm(tuple(windows_days), UNTOLD if delay_days is None else delay_days, name)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from fraudlab.config import Costs
 from fraudlab.cuts import Curve, curve, require
 from fraudlab.errors import ConfigError
 from fraudlab.preprocess import Floats
@@ -28,21 +28,9 @@ def consistent(
     true_negative: float,
 ) -> None:
     """Refuse costs that are no numbers, or under which one answer is the best for every row."""
-    numbers = {
-        "true_positive": true_positive,
-        "false_positive": false_positive,
-        "false_negative": false_negative,
-        "true_negative": true_negative,
-    }
-    for name, cost in numbers.items():
-        if not isinstance(cost, str) and not math.isfinite(cost):
-            raise _wrong(name, f"must be a finite number, got {cost!r}")
-    if false_positive <= true_negative:
-        raise _wrong(
-            "false_positive",
-            "must be more than true_negative: otherwise a false alarm costs nothing and every row"
-            f" is best alerted; got {false_positive!r} and {true_negative!r}",
-        )
+    fault = Costs(true_positive, false_positive, false_negative, true_negative).fault()
+    if fault is not None:
+        raise _wrong(*fault)
     if not isinstance(false_negative, str) and false_negative <= true_positive:
         raise _wrong(
             "false_negative",

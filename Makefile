@@ -66,9 +66,10 @@ lock: setup-dev ## refresh requirements/*.txt from pyproject.toml
 bench-serve: setup-dev ## the service against the older one, on one core
 	@$(BIN)/python scripts/bench_serve.py
 
-bench: setup-dev ## time simulator, features, training and the bootstrap
+bench: setup-dev ## time simulator, features, training, the bootstrap and sweeps
 	@$(BIN)/python scripts/bench.py
 	@$(BIN)/python scripts/bench_bootstrap.py
+	@$(BIN)/python scripts/bench_sweep.py && $(BIN)/python scripts/bench_survival.py
 
 clean-cache: ## remove what can be computed again
 	@rm -rf "$${FRAUDLAB_HOME:-.}/.cache"

@@ -6,6 +6,7 @@ COMMANDS = """\
 fraudlab trains, compares and ships fraud detectors. Its commands; each has --help:
 
   python -m fraudlab.train         train a candidate, or sweep over many
+  python -m fraudlab.tune          search for the parameters that do best
   python -m fraudlab.leaderboard   show how a sweep's candidates compare
   python -m fraudlab.report        write the report of a run or a sweep as one HTML page
   python -m fraudlab.promote       make a run's bundle the champion

@@ -6,31 +6,23 @@ Names and values come from users, so all text is plain: nothing in it is read as
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Column
 from rich.table import Table as Grid
 
-from fraudlab import registry
-from fraudlab.config import Choice
-from fraudlab.ranking import (
-    HEADINGS,
-    NEAR,
-    OTHER_ROWS,
-    SAME_ROWS,
-    Row,
-    best_of,
-    differing,
-    name_of,
-    place_of,
-    short,
-    simplest_of,
-    value_of,
-)
+from fraudlab.naming import differing, short, value_of
+from fraudlab.ranking import BARRED, HEADINGS, Row, place_of
+from fraudlab.remarks import ON_TEST, SHIPS, remarks
+from fraudlab.seeding import candidates_of, metric_of, names_of, runs_of
 
 WIDTH = 110  # where there is no terminal
-ON_TEST = "on test"
+GAP, FOLDED = 2, 9  # columns between columns; what a name may be folded to
+SURE, STD = "95 %", "± std"  # how sure the metric that ranks is: about rows, about seeds
 
 
 def console(*, stderr: bool) -> Console:
@@ -49,19 +41,29 @@ def number(metrics: Mapping[str, float], name: str) -> str:
     return f"{value:,.1f}" if counted else f"{value:.4f}"
 
 
-def print_leaderboard(rows: Sequence[Row], *, show_test: bool) -> None:
-    """Print the ranked candidates, what must be known of them, then those without a result."""
+def print_leaderboard(rows: Sequence[Row], *, show_test: bool, show_seeds: bool = False) -> None:
+    """Print the ranked candidates, what must be known of them, then those without a result.
+
+    Parameters
+    ----------
+    rows
+        As `leaderboard` gives them.
+    show_test
+        Show test of every candidate, not of the best one alone.
+    show_seeds
+        Below a candidate of several seeds show each of them.
+    """
     out = console(stderr=False)
-    names = differing(list(rows))
     done = [row for row in rows if row.status == "done"]
     if done:
-        out.print(_grid(done, names, show_test=show_test))
-        for line in _remarks(done, names):
+        names = names_of(rows)
+        out.print(_grid(done, names, out.width, show_test=show_test, show_seeds=show_seeds))
+        for line in remarks(done, names, show_seeds=show_seeds):
             out.print(line, soft_wrap=True)
     failures = [row for row in rows if row.status != "done"]
     if failures:
         out.print()
-        out.print(_failures(failures, names))
+        out.print(_failures(failures, differing(list(rows))))
 
 
 def _table(title: str) -> Grid:
@@ -69,6 +71,8 @@ def _table(title: str) -> Grid:
         title=title,
         title_justify="left",
         title_style="bold",
+        caption_justify="left",
+        caption_style="dim",
         header_style="bold",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -77,75 +81,86 @@ def _table(title: str) -> Grid:
     )
 
 
-def _grid(done: Sequence[Row], names: list[str], *, show_test: bool) -> Grid:
-    rule = done[0].choices["selection"]
-    ranked = registry.build("selection", Choice(rule)).metric
+def _grid(
+    done: Sequence[Row], names: list[str], width: int, *, show_test: bool, show_seeds: bool
+) -> Grid:
+    ranked = metric_of(done[0])
     metrics = list(dict.fromkeys([ranked, *HEADINGS]))
     metrics = [name for name in metrics if any(name in row.metrics.validation for row in done)]
-    grid = _table(f"Leaderboard: validation, ranked by {rule}")
+    several = any(row.seeds for row in done)
+    spread = STD if several else SURE if any(row.intervals.validation for row in done) else None
+    grid = _table(f"Leaderboard: validation, ranked by {done[0].choices['selection']}")
     grid.add_column("#", justify="right", no_wrap=True)
     for name in names:
         grid.add_column(short(name, names), overflow="fold")
+    if several:
+        grid.add_column("seeds", justify="right", no_wrap=True)
     for place, name in enumerate(metrics):
         grid.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
-        if place == 0 and any(row.intervals.validation for row in done):
-            grid.add_column("95 %", justify="right", no_wrap=True)
-    for place, row in enumerate(done, 1):
-        style = "bold green" if place == 1 and not row.unmet else ""
-        values = [value_of(row, name) for name in names]
-        cells = _cells(row, "validation", metrics, done)
-        grid.add_row(place_of(place, row), *values, *cells, style=style)
-        if show_test or (place == 1 and not row.unmet):
-            blank = [ON_TEST, *[""] * (len(names) - 1)]
-            grid.add_row("", *blank, *_cells(row, "test", metrics, done), style="dim")
+        if place == 0 and spread:
+            grid.add_column(spread, justify="right", no_wrap=True)
+    for place, row in enumerate(candidates_of(done), 1):
+        best = place == 1 and not row.unmet
+        values = [*(value_of(row, name) for name in names), *[_count(row)] * several]
+        cells = _cells(row, "validation", metrics, spread)
+        grid.add_row(place_of(place, row), *values, *cells, style="bold green" if best else "")
+        blank = [""] * (len(values) - 1)
+        if show_test or best:
+            grid.add_row("", ON_TEST, *blank, *_cells(row, "test", metrics, spread), style="dim")
+        for run in runs_of(row, done) if show_seeds and row.seeds else ():
+            alone = msgspec.structs.replace(run, seeds=None)
+            cells = _cells(alone, "validation", metrics, spread)
+            grid.add_row(_mark(run, row), f"seed {run.seed}", *blank, *cells, style="dim")
+    _narrow(grid, len(metrics) - 1, width)
     return grid
 
 
-def _cells(row: Row, part: str, metrics: Sequence[str], done: Sequence[Row]) -> list[str]:
-    """Return the metrics of a part, the interval of the one that ranks behind it."""
-    known: Mapping[str, float] = getattr(row.metrics, part)
+def _narrow(grid: Grid, optional: int, width: int) -> None:
+    """Take columns from the grid's end, `optional` at most, until it fits; its caption names them.
+
+    A cut-off number misleads. Names may be folded, but not to nothing.
+    """
+    left: list[str] = []
+    while optional and sum(map(_least, grid.columns)) + GAP * (len(grid.columns) - 1) > width:
+        left.insert(0, str(grid.columns.pop().header))
+        optional -= 1
+    if left:
+        grid.caption = f"no room for {', '.join(left)}: format=csv has all"
+
+
+def _least(column: Column) -> int:
+    wide = max(cell_len(str(cell)) for cell in [column.header, *column.cells])
+    return wide if column.no_wrap else min(wide, FOLDED)
+
+
+def _count(row: Row) -> str:
+    if row.seeds is None:
+        return "1"
+    return f"{row.seeds.count}" + f" of {row.seeds.asked}" * (row.seeds.count < row.seeds.asked)
+
+
+def _mark(run: Row, candidate: Row) -> str:
+    """Return the mark of one seed's run, where its candidate may win."""
+    if candidate.unmet:
+        return ""
+    return SHIPS if run.run == candidate.run else BARRED[0] if run.unmet else ""
+
+
+def _deviation(std: float | None) -> str:
+    return "" if std is None else "±0" if std == 0 else f"±{number({STD: std}, STD)}"
+
+
+def _cells(row: Row, part: str, metrics: Sequence[str], spread: str | None) -> list[str]:
+    """Return the metrics of a part, and behind the one that ranks how sure it is."""
+    known: Mapping[str, float] = getattr(row.means, part)
     first, *others = [number(known, name) for name in metrics]
-    return [first, *_interval(row, part, metrics[0], done), *others]
-
-
-def _interval(row: Row, part: str, metric: str, done: Sequence[Row]) -> list[str]:
-    if not any(each.intervals.validation for each in done):
-        return []
-    found = getattr(row.intervals, part).get(metric)
-    return ["" if found is None else f"[{found[0]:.3f}, {found[1]:.3f}]"]
-
-
-def _remarks(done: Sequence[Row], names: list[str]) -> Iterator[str]:
-    """Yield what the table cannot say: what its marks mean, what is simpler, what is wrong."""
-    if done[0].choices["split"] == SAME_ROWS:
-        yield f'"{ON_TEST}" are the rows of validation again (split=kfold): no final verdict'
-    else:
-        yield f'"{ON_TEST}" is measured last and never ranks'
-    marks = {place_of(0, row)[0] for row in done}
-    if NEAR[0] in marks:
-        yield NEAR
-        yield "  (draw by draw: who errs where the best errs is told from it by a smaller one)"
-    if OTHER_ROWS[0] in marks:
-        yield OTHER_ROWS
-    best, simplest = best_of(done), simplest_of(done)
-    if best is None:
-        yield "no candidate may win"
-    elif simplest is not None and simplest is not best:
-        yield (
-            f"simplest within one standard error of the best: {name_of(simplest, names)}"
-            f" (graph of {_bytes(simplest)}, the best has {_bytes(best)}; run {simplest.run})"
-        )
-    for row in done:
-        if row.unmet:
-            yield f"may not win: {name_of(row, names)}: {'; '.join(row.unmet)}"
-    for row in done:
-        for warning in row.warnings:
-            yield f"warning: {name_of(row, names)}: {warning}"
-
-
-def _bytes(row: Row) -> str:
-    size = row.size or 0
-    return f"{size:,} bytes" if size < 10_000 else f"{size / 1000:,.0f} kB"  # noqa: PLR2004
+    if spread is None:
+        return [first, *others]
+    if spread == STD:
+        found = getattr(row.seeds.std, part).get(metrics[0]) if row.seeds else None
+        return [first, _deviation(found), *others]
+    found = getattr(row.intervals, part).get(metrics[0])
+    return [first, "" if found is None else f"[{found[0]:.3f}, {found[1]:.3f}]", *others]
 
 
 def _failures(rows: Sequence[Row], names: list[str]) -> Grid:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from fraudlab.trimming import cache_limit, make_room
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,6 +39,7 @@ def _read_intact(path: Path) -> pl.DataFrame | None:
     with suppress(OSError):
         content = path.read_bytes()
         if path.stem.endswith(_digest(content)):
+            os.utime(path)  # what was used last is removed last
             return pl.read_parquet(io.BytesIO(content))
         path.unlink()
     return None
@@ -47,6 +51,9 @@ def _keep(frame: pl.DataFrame, folder: Path, key: str) -> None:
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     content = buffer.getvalue()
+    if len(content) > cache_limit():
+        return
+    make_room(len(content))
     write_atomic(folder / f"{key}-{_digest(content)}.parquet", content)
 
 

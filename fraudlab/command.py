@@ -19,8 +19,9 @@ Arguments = TypeVar("Arguments", bound=msgspec.Struct)
 
 VERBOSE = ("-v", "--verbose")
 HELP = ("-h", "--help")
-MULTIRUN, SHOW_CONFIG, CONFIG_DIR = "-m", "--cfg", "--config-dir"
-SPELLINGS = {"--multirun": MULTIRUN, "-c": SHOW_CONFIG, "-cd": CONFIG_DIR}
+MULTIRUN, DRY_RUN, SHOW_CONFIG, CONFIG_DIR = "-m", "--dry-run", "--cfg", "--config-dir"
+SPELLINGS = {"--multirun": MULTIRUN, "-n": DRY_RUN, "-c": SHOW_CONFIG, "-cd": CONFIG_DIR}
+SWITCHES = (MULTIRUN, DRY_RUN)  # they take no value
 INTERRUPTED = 130
 
 
@@ -30,6 +31,7 @@ class Flags:
 
     overrides: list[str]
     multirun: bool = False
+    dry_run: bool = False
     show_config: bool = False
     config_dir: str | None = None
 
@@ -97,7 +99,8 @@ def parse_flags(arguments: Sequence[str], allowed: Sequence[str]) -> Flags:
     arguments
         The command line.
     allowed
-        The flags that mean something to the command, out of MULTIRUN, SHOW_CONFIG and CONFIG_DIR.
+        The flags that mean something to the command, out of MULTIRUN, DRY_RUN,
+        SHOW_CONFIG and CONFIG_DIR.
 
     Raises
     ------
@@ -112,10 +115,12 @@ def parse_flags(arguments: Sequence[str], allowed: Sequence[str]) -> Flags:
         flag = SPELLINGS.get(name, name)
         if not argument.startswith("-"):
             flags.overrides.append(argument)
-        elif flag not in allowed or (flag == MULTIRUN and argument != name):
+        elif flag not in allowed or (flag in SWITCHES and argument != name):
             raise UserError(f"no flag {argument!r}; flags are {', '.join(allowed)}, -v, --help")
         elif flag == MULTIRUN:
             flags.multirun = True
+        elif flag == DRY_RUN:
+            flags.dry_run = True
         elif flag == SHOW_CONFIG:
             flags.show_config = True
             kind = rest.pop(0) if rest[:1] == ["job"] else value or "job"  # as Hydra spells it

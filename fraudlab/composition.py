@@ -6,10 +6,9 @@ command before any data is read, and a YAML edited later changes nothing.
 
 from __future__ import annotations
 
-import itertools
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,23 +16,39 @@ from typing import Any
 
 import msgspec
 
-from fraudlab import registry
-from fraudlab.config import COMMON_KEYS, GROUPS, Candidate, Config, parse
+from fraudlab.checking import checked, contradiction
+from fraudlab.choosing import EXCLUDE, PAIR, axes_of, combinations, draw, in_full
+from fraudlab.config import COMMON_KEYS, Candidate, key_of, parse
 from fraudlab.errors import ConfigError, NotApplicableError
+from fraudlab.excluding import Exclusions
 from fraudlab.folders import RECIPE, Folders
 from fraudlab.options import Composed, Yaml
-from fraudlab.overrides import Setting, Word, read_word, read_words
+from fraudlab.overrides import ALL_GROUPS, Setting, Word, read_word, read_words
 from fraudlab.wording import value_text
 
 MAX_CANDIDATES = 10_000
-_KEY = re.compile(r"[a-z_]+(\.\w+)+")
+OWN_KEYS = (PAIR, EXCLUDE)  # of each recipe, which is what they speak of
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The candidates of a command; a sweep when they are listed rather than one."""
+    """The candidates of a command.
+
+    Attributes
+    ----------
+    candidates
+        What is to be trained, and what does not apply.
+    is_sweep
+        Whether they are listed rather than one.
+    left_out
+        How many combinations `exclude` and `subset` left out.
+    notes
+        What should be said of that.
+    """
 
     candidates: tuple[Candidate, ...]
     is_sweep: bool
+    left_out: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def conf_folder() -> Path:
@@ -64,8 +79,17 @@ class Composer:
         """Return the YAML stems of a group."""
         return self.folders.options(group)
 
-    def plan(self, texts: Sequence[str], *, multirun: bool = False) -> Plan:
+    def plan(
+        self,
+        texts: Sequence[str],
+        *,
+        multirun: bool = False,
+        proposed: Sequence[str] = (),
+        source: str = "",
+    ) -> Plan:
         """Return the checked candidates of a command line.
+
+        `proposed` are words that `source` adds: of a longer list, one value each.
 
         Raises
         ------
@@ -76,21 +100,28 @@ class Composer:
             If a single candidate pairs choices that exclude each other.
         """
         words = read_words(texts, self.options)
+        for text in proposed:
+            word = msgspec.structs.replace(read_word(text, self.options, source), is_list=True)
+            words[word.key] = word
         recipes = words.pop(RECIPE).settings if RECIPE in words else (None,)
+        exclusions = Exclusions(ALL_GROUPS, self.options)
         candidates: list[Candidate] = []
         is_sweep = multirun or len(recipes) > 1
         with self._yaml.opened():
             for recipe in recipes:
-                said = self._with_recipe(words, recipe)
-                lists = [word for word in said.values() if word.is_list]
+                said = [_in_full(word) for word in self._with_recipe(words, recipe).values()]
+                lists = [word for word in said if word.is_list]
                 is_sweep = is_sweep or any(word.key not in words for word in lists)
                 if lists and not is_sweep:
                     raise ConfigError(
                         f"{lists[0].text!r} lists several values: add -m to sweep over them"
                     )
-                candidates += self._candidates(list(said.values()), is_sweep=is_sweep)
+                candidates += self._candidates(said, exclusions, is_sweep=is_sweep)
+        notes = [*exclusions.notes()]
         _check_shared(candidates)
-        return Plan(tuple(candidates), is_sweep)
+        drawn, told = _drawn(candidates)
+        left_out = exclusions.left_out + len(candidates) - len(drawn)
+        return Plan(tuple(drawn), is_sweep, left_out, (*notes, *told))
 
     def _with_recipe(self, words: Mapping[str, Word], recipe: Setting | None) -> dict[str, Word]:
         """Return the words of a recipe's lists, then the user's own, which win."""
@@ -109,93 +140,104 @@ class Composer:
         source = f"{RECIPE}/{recipe.value}.yaml"
         return read_word(f"{key}={text}", self.options, source)
 
-    def _candidates(self, words: Sequence[Word], *, is_sweep: bool) -> Iterator[Candidate]:
-        count = math.prod(len(word.settings) for word in words)
+    def _candidates(
+        self, words: Sequence[Word], exclusions: Exclusions, *, is_sweep: bool
+    ) -> Iterator[Candidate]:
+        lists = {word.key: word.settings for word in words}
+        listed = {word.key for word in words if word.is_list}
+        first = [word.settings[0] for word in words]  # it knows what holds for all of them
+        composed = self._compose(first, listed)
+        with self._placed(first, composed) as place:
+            plain = _resolved(composed, first)
+            axes = axes_of(lists, listed, plain[PAIR])
+            excluded = exclusions.add(plain[EXCLUDE], place(EXCLUDE))
+        count = math.prod(map(len, axes))
         if count > MAX_CANDIDATES:
             raise ConfigError(
                 f"{count:,} candidates; at most {MAX_CANDIDATES:,} can be swept: shorten the lists"
             )
-        listed = {word.key for word in words if word.is_list}
-        for settings in itertools.product(*(word.settings for word in words)):
-            choices = {each.key: each.value for each in settings if each.is_choice}
-            composed = self._yaml.compose_listed(choices, listed)
-            values = [each for each in settings if not each.is_choice]
-            yield self._candidate(composed, values, is_sweep=is_sweep)
+        for combination in combinations(axes, lists):
+            settings = list(combination.values())
+            composed = self._compose(settings, listed)
+            with self._placed(settings, composed):
+                plain = _resolved(composed, settings)
+                if exclusions.leaves_out(excluded, composed.chosen, plain):
+                    continue
+                candidate = _candidate(composed, plain, settings)
+            if candidate.not_applicable and not is_sweep:
+                raise NotApplicableError(candidate.not_applicable)
+            yield candidate
 
-    def _candidate(
-        self, composed: Composed, settings: Sequence[Setting], *, is_sweep: bool
-    ) -> Candidate:
-        words = {setting.key: setting.said for setting in settings}
+    def _compose(self, settings: Sequence[Setting], listed: Collection[str]) -> Composed:
+        choices = {each.key: each.value for each in settings if each.is_choice}
+        return self._yaml.compose_listed(choices, listed)
+
+    @contextmanager
+    def _placed(
+        self, settings: Sequence[Setting], composed: Composed
+    ) -> Iterator[Callable[[str], str]]:
+        """Add to an error where its key was set; yield what knows that of any key."""
+        words = {setting.key: setting.said for setting in _values(settings)}
+
+        def place(key: str) -> str:
+            return self.folders.where_set(key, words, composed.chosen)
+
         try:
-            config = checked(parse(composed.resolved(settings)))
+            yield place
         except ConfigError as error:
-            place = self.folders.where_set(error.key or "", words, composed.chosen)
-            raise ConfigError(f"{error}{place}", error.key) from error
-        excluded = _exclusion(config)
-        if excluded and not is_sweep:
-            raise NotApplicableError(excluded)
-        by_hand = {setting.key: setting.value for setting in settings}
-        return Candidate(config, composed.chosen, by_hand, excluded)
+            raise ConfigError(f"{error}{place(error.key or '')}", error.key) from error
 
 
-def checked(config: Config) -> Config:
-    """Return the config with every plugin's parameters converted, complete and within bounds.
-
-    All parts but the model, whose library takes seconds to import, are built once, so that what
-    they refuse is found here too.
-    """
-    changed = {}
-    for group in GROUPS:
-        choice = config.choice(group)
-        try:
-            params = registry.check(group, choice)
-            if group != "model":
-                registry.build(group, choice)
-        except ConfigError as error:
-            named = _KEY.match(str(error))
-            key = named[0] if named else registry.dotted(group, "").rstrip(".")
-            raise ConfigError(str(error), error.key or key) from error
-        plain = msgspec.to_builtins(params, str_keys=False)
-        changed[group] = msgspec.structs.replace(choice, params=plain)
-    config = msgspec.structs.replace(config, **changed)
-    _check_delay(config)
-    _check_costs(config)
-    return config
-
-
-def _check_delay(config: Config) -> None:
-    """Refuse features that use a label before the split says that it is known."""
-    used, known = (config.choice(group).params.get("delay_days") for group in ("features", "split"))
-    if used is not None and known is not None and used < known:
+def _in_full(word: Word) -> Word:
+    """Return a word about `pair` or `exclude` with the list that it may be short for."""
+    if word.key not in OWN_KEYS:
+        return word
+    if word.is_list:
         raise ConfigError(
-            f"features.params.delay_days={used} is less than split.params.delay_days={known}, so"
-            " features would use labels that are not known yet: set features.params.delay_days to"
-            f" {known} or more",
-            "features.params.delay_days",
+            f"{word.text!r} lists several values, but {word.key} holds for all candidates: put"
+            " what it says in one pair of brackets",
+            word.key,
         )
+    (setting,) = word.settings
+    try:
+        value = in_full(word.key, setting.value)
+    except ConfigError as error:
+        raise ConfigError(f"{error} ({setting.said})", word.key) from error
+    return msgspec.structs.replace(word, settings=(msgspec.structs.replace(setting, value=value),))
 
 
-def _check_costs(config: Config) -> None:
-    """Refuse costs under which no sum or no choice would mean anything."""
-    fault = config.costs.fault()
-    if fault is not None:
-        name, rule = fault
-        raise ConfigError(f"costs.{name} {rule}", f"costs.{name}")
-    costs = msgspec.structs.asdict(config.costs)
-    plain = costs["true_positive"] == costs["false_positive"] and costs["true_negative"] == 0
-    by_amount = plain and costs["false_negative"] == "amount"
-    if config.threshold_strategy.name == "amount_cost" and not by_amount:
-        raise ConfigError(
-            "threshold_strategy=amount_cost is for alerts that cost the same right or wrong"
-            " (costs.true_positive = costs.false_positive), costs.true_negative=0 and misses that"
-            f" cost their amount; got {costs!r}: correct them, or use min_cost",
-            "costs",
-        )
+def _values(settings: Sequence[Setting]) -> list[Setting]:
+    return [each for each in settings if not each.is_choice]
+
+
+def _resolved(composed: Composed, settings: Sequence[Setting]) -> dict[str, Any]:
+    plain = composed.resolved(_values(settings))
+    return plain | {key: in_full(key, plain.get(key)) for key in OWN_KEYS}
+
+
+def _candidate(
+    composed: Composed, plain: Mapping[str, Any], settings: Sequence[Setting]
+) -> Candidate:
+    config = checked(parse(plain))
+    by_hand = {setting.key: setting.value for setting in _values(settings)}
+    return Candidate(config, composed.chosen, by_hand, contradiction(config))
+
+
+def _drawn(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[str]]:
+    """Return the candidates of `subset`, and what to say of them; all where there are no more."""
+    size = candidates[0].config.subset
+    applicable = [each for each in candidates if each.not_applicable is None]
+    distinct = list({key_of(each.config): each for each in reversed(applicable)}.values())[::-1]
+    if size is None or len(distinct) <= size:
+        return list(candidates), []
+    return draw(distinct, size), [f"subset: {size:,} drawn of {len(distinct):,} candidates"]
 
 
 def _check_shared(candidates: Sequence[Candidate]) -> None:
     """Refuse to sweep over what all candidates have in common."""
     for key in COMMON_KEYS:
+        if key in OWN_KEYS:
+            continue
         first, *others = (getattr(candidate.config, key) for candidate in candidates)
         for other in others:
             if other != first:
@@ -205,16 +247,3 @@ def _check_shared(candidates: Sequence[Candidate]) -> None:
                     f" got {values}; choose one",
                     key,
                 )
-
-
-def _exclusion(config: Config) -> str | None:
-    """Return why two choices of the config exclude each other; None when they do not."""
-    for group in GROUPS:
-        name = config.choice(group).name
-        for other, excluded in registry.excludes(group, name).items():
-            if config.choice(other).name in excluded:
-                return (
-                    f"{group}={name} has no meaning with {other}={config.choice(other).name};"
-                    f" choose another {group} or {other}"
-                )
-    return None

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 
 from fraudlab.errors import ConfigError
+from fraudlab.limits import Launcher
 from fraudlab.wording import nearest, type_text, value_text
 
 GROUPS = (
@@ -44,12 +45,6 @@ class Tracking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Literal["sqlite", "server", "disabled"] = "sqlite"
     uri: str | None = None
     experiment: str = "fraudlab"
-
-
-class Launcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What runs the candidates of a sweep."""
-
-    name: Literal["local"] = "local"
 
 
 class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,6 +102,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     resume: Literal["auto", "never", "only"] = "auto"
     fail_fast: bool = False
     keep: Annotated[int, msgspec.Meta(ge=1)] = 5
+    slots: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    pair: tuple[tuple[str, ...], ...] = ()
+    exclude: tuple[dict[str, Any], ...] = ()
+    subset: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
     def choice(self, group: str) -> Choice:
         """Return the choice made for a group."""
@@ -145,7 +144,10 @@ _MISSING = re.compile(r"Object missing required field `([^`]+)`")
 _PATH = re.compile(r"`\$([\w.]*)")
 # What a result does not depend on: where it is mirrored, what launched it, how a sweep goes on and
 # ranks. The candidates of a command have it in common.
-SHARED_KEYS = ("tracking", "launcher", "resume", "fail_fast", "keep", "selection")
+SHARED_KEYS = (
+    "tracking", "launcher", "resume", "fail_fast", "keep", "slots", "pair", "exclude", "subset",
+    "selection",
+)  # fmt: skip
 # Nor may they differ in what the outcomes cost: their savings would not compare.
 COMMON_KEYS = (*SHARED_KEYS, "costs")
 

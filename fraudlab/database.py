@@ -1,4 +1,4 @@
-"""The sqlite file of the mirror: looked at before MLflow opens it, and made whole or not at all."""
+"""The database of the mirror: looked at before MLflow opens it, and made whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fraudlab.runs import claimed
+from fraudlab.locking import claimed
 
 SQLITE = "sqlite:///"
+DIRECT = ("sqlite", "postgresql", "mysql", "mssql")
+LOCK = ".mlflow.lock"
+CONNECT = 10  # seconds for a server to answer
 WAIT = 3.0  # seconds for a lock; MLflow would wait 20, and retry a damaged file for minutes
 # The default experiment is the last thing that MLflow writes into a new store.
 USED = ("experiments", "runs", "registered_models")
@@ -23,12 +26,39 @@ def file_of(uri: str) -> Path | None:
     return Path(uri.removeprefix(SQLITE).partition("?")[0]).resolve()
 
 
+def is_direct(uri: str) -> bool:
+    """Whether an address names a database that MLflow opens itself, with no server between."""
+    return uri.partition(":")[0].partition("+")[0] in DIRECT
+
+
 def check(path: Path) -> None:
     """Raise at once for what MLflow retries for minutes: a locked, damaged or read-only file."""
     with contextlib.closing(sqlite3.connect(path, WAIT, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("SELECT count(*) FROM sqlite_master")
         connection.execute("ROLLBACK")
+
+
+def check_answers(uri: str) -> None:
+    """Raise at once for what MLflow retries for minutes: a database server that lets nobody in.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If the library behind the address is not installed.
+    sqlalchemy.exc.SQLAlchemyError
+        If nobody answers, or user, password or database are refused.
+    """
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    waits = {} if uri.startswith("mssql") else {"connect_timeout": CONNECT}
+    try:
+        engine = create_engine(uri, poolclass=NullPool, connect_args=waits)
+    except ModuleNotFoundError as error:
+        needed = "fraudlab[postgres]" if uri.startswith("postgresql") else error.name
+        raise ModuleNotFoundError(f"{error} (pip install '{needed}')", name=error.name) from error
+    engine.connect().close()
 
 
 @contextlib.contextmanager
@@ -40,7 +70,7 @@ def prepared(
     Two processes that create the tables of one file at the same time destroy it, and so does one
     that is killed meanwhile: MLflow can neither use nor mend what is left.
     """
-    with claimed(path.with_name(".mlflow.lock")):
+    with claimed(path.with_name(LOCK)):
         tables, used = _contents(path)
         if "experiments" in tables and not used:
             aside = path.with_name(f"{path.name}.half-made")

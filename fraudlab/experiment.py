@@ -8,7 +8,9 @@ only, calibration and threshold see validation only, and test is scored once, wh
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,13 +20,13 @@ from fraudlab.bundle import Bundle
 from fraudlab.calibrating import Fitted, calibrate_and_cut
 from fraudlab.clock import Clock
 from fraudlab.config import Config
-from fraudlab.detector import encode
-from fraudlab.exporting import Exporter, digest
-from fraudlab.leaks import warn_of_giveaways
-from fraudlab.manifest import Intervals, Manifest, Metrics
+from fraudlab.exporting import Exporter
+from fraudlab.folding import Folds, digest
+from fraudlab.manifest import Manifest
 from fraudlab.outcomes import (
     Measured,
     Outcome,
+    RunResult,
     measure,
     outcome,
     train_metrics,
@@ -34,46 +36,13 @@ from fraudlab.outcomes import (
 from fraudlab.packing import completed, new_manifest, pack_bundle
 from fraudlab.preprocess import Floats
 from fraudlab.protocols import Fold, Rows, Scores, Split, Stage
-from fraudlab.provenance import Provenance
+from fraudlab.provenance import Provenance, code_of_results
 from fraudlab.scoring import Scorer, row_cuts
 from fraudlab.table import Table
 from fraudlab.threads import one_blas_thread
 from fraudlab.weighing import Part
 
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """A trained candidate: its bundle, ready to be written, and what was measured on the way.
-
-    Attributes
-    ----------
-    bundle
-        The shipped bundle; its manifest holds the metrics of its own validation and test.
-    outcomes
-        The candidate's own: "validation" (calibrated out of fold) and "test", over all folds.
-    seconds
-        Wall time by step.
-    parity
-        The largest difference between fitted model and graph that the gate met.
-    warnings
-        What the libraries warned of, each text once.
-    """
-
-    bundle: Bundle
-    outcomes: dict[str, Outcome]
-    seconds: dict[str, float]
-    parity: float
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def metrics(self) -> Metrics:
-        """Means over the folds, with `_std` beside where there are several."""
-        return Metrics(**{part: of.metrics for part, of in self.outcomes.items()})
-
-    @property
-    def intervals(self) -> Intervals:
-        """The 95 % intervals of the means."""
-        return Intervals(**{part: of.intervals for part, of in self.outcomes.items()})
+Telling: TypeAlias = Callable[[dict[str, float]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +61,21 @@ class Judged:
     measured: Measured
 
 
+def _tell_nobody(metrics: dict[str, float]) -> None:
+    """Let the metrics of a validation stage pass."""
+
+
 class Experiment:
     """One run: what is fitted, exported and validated, each once."""
 
-    def __init__(self, config: Config, table: Table, provenance: Provenance) -> None:
+    def __init__(self, config: Config, folds: Folds, provenance: Provenance, tell: Telling) -> None:
+        self.tell = tell
         self.config = config
-        self.table = table
+        self.table = folds.table
         self.provenance = provenance
         self.clock = Clock()
-        self.exporter = Exporter(config, table, self.clock)
+        self.folds = folds
+        self.exporter = Exporter(config, folds, self.clock)
         self._validated: dict[tuple[bytes, bytes], Validated] = {}
         self._trained: dict[bytes, dict[str, float]] = {}
         self._whole_days = True
@@ -108,7 +83,10 @@ class Experiment:
     def run(self, split: Split) -> RunResult:
         """Return the result of all folds; the first fold's bundle is the one shipped."""
         self._whole_days = split.whole_days
-        validated = [self._validate(stage) for stage in split.validation]
+        validated = []
+        for stage in split.validation:
+            validated.append(self._validate(stage))
+            self.tell(validated[-1].measured.metrics)
         judged = [self._judge(fold) for fold in split.folds]
         with self.clock.step("bootstrap"):
             outcomes = {
@@ -116,7 +94,7 @@ class Experiment:
                 "test": outcome(self.config, [each.measured for each in judged]),
             }
         bundle = self._pack(split, judged[0], outcomes)
-        self._look_for_leaks(split.folds[0].test.fit)
+        self.folds.look_for_giveaways(split.folds[0].test.fit)
         warn_unless_probabilities(outcomes["validation"].metrics)
         return RunResult(bundle, outcomes, dict(self.clock.seconds), self.exporter.worst)
 
@@ -177,14 +155,10 @@ class Experiment:
         )
         scorer = Scorer(manifest, exported.runner)
         with self.clock.step("score"):
-            matrix = encode(self.table, fold.test.judge, manifest.preprocess)
+            matrix = self.folds.judged(fold.test.fit, fold.test.judge)
             scores = self._truth(fold.test.judge, scorer.scores(matrix))
             part = Part(scores, scorer.thresholds(_amounts(scores)), scores)
             return Judged(manifest, measure(self.config, part, self._on_train(fold.test.fit)))
-
-    def _look_for_leaks(self, train: Rows) -> None:
-        detector = self.exporter.export(train).detector
-        warn_of_giveaways(detector.train, detector.preprocess.columns, self.table.label[train])
 
     def _pack(self, split: Split, judged: Judged, outcomes: dict[str, Outcome]) -> Bundle:
         """Return the shipped fold's bundle, with its own results and apart those of all folds."""
@@ -206,8 +180,27 @@ class Experiment:
             return pack_bundle(manifest, exported, self.table, train, scores.score, config.seed)
 
 
-def run_experiment(config: Config, table: Table, split: Split, provenance: Provenance) -> RunResult:
+def run_experiment(
+    config: Config,
+    table: Table,
+    split: Split,
+    provenance: Provenance,
+    *,
+    share: bool = False,
+    tell: Telling = _tell_nobody,
+) -> RunResult:
     """Return the result of training the candidate `config` on `split` of `table`.
+
+    Parameters
+    ----------
+    config, table, split
+        What is trained, on what.
+    provenance
+        What the bundle says of its origin.
+    share
+        Whether scaled and resampled rows are kept in files, for the candidates that have the same.
+    tell
+        Is told the metrics of each validation stage as soon as they are known.
 
     Raises
     ------
@@ -218,7 +211,8 @@ def run_experiment(config: Config, table: Table, split: Split, provenance: Prove
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = Experiment(config, table, provenance).run(split)
+        folds = Folds(config, table, code_of_results() if share else None)
+        result = Experiment(config, folds, provenance, tell).run(split)
     texts = dict.fromkeys(str(warning.message) for warning in caught)
     return replace(result, warnings=tuple(texts))
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-
-import numpy as np
 
 from fraudlab.clock import Clock
 from fraudlab.config import Config
-from fraudlab.detector import Detector, encode, fit_detector
+from fraudlab.detector import Detector, fit_detector
+from fraudlab.folding import Folds, digest
 from fraudlab.parity import check_parity, hostile_rows
 from fraudlab.preprocess import Floats, Matrix
 from fraudlab.protocols import Graph, Rows
 from fraudlab.scoring import GraphRunner
-from fraudlab.table import Table
-
-
-def digest(rows: Rows) -> bytes:
-    """Return what equal parts of a split have in common, and no others."""
-    return hashlib.blake2b(np.ascontiguousarray(rows).data, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +32,10 @@ class Exporter:
         The largest difference between fitted model and graph met so far.
     """
 
-    def __init__(self, config: Config, table: Table, clock: Clock) -> None:
+    def __init__(self, config: Config, folds: Folds, clock: Clock) -> None:
         self.worst = 0.0
         self._config = config
-        self._table = table
+        self._folds = folds
         self._clock = clock
         self._exported: dict[bytes, Exported] = {}
         self._margins: dict[tuple[bytes, bytes], Floats] = {}
@@ -58,14 +50,18 @@ class Exporter:
         """
         key = digest(fit)
         if key not in self._exported:
+            with self._clock.step("prepare"):
+                encoded, resampled = self._folds.encoded(fit), self._folds.resampled(fit)
             with self._clock.step("fit"):
-                detector = fit_detector(self._config, self._table, fit)
+                detector = fit_detector(self._config, encoded, resampled)
             with self._clock.step("export"):
                 graph = detector.model.to_onnx()
                 exported = Exported(detector, graph, GraphRunner(graph.onnx))
             with self._clock.step("parity"):
                 seed = self._config.seed
-                self._gated(exported, hostile_rows(detector, graph, self._table, fit, seed=seed))
+                self._gated(
+                    exported, hostile_rows(detector, graph, self._folds.table, fit, seed=seed)
+                )
             self._exported[key] = exported
         return self._exported[key]
 
@@ -81,8 +77,7 @@ class Exporter:
         if key not in self._margins:
             exported = self.export(fit)
             with self._clock.step("parity"):
-                matrix = encode(self._table, rows, exported.detector.preprocess)
-                self._margins[key] = self._gated(exported, matrix)
+                self._margins[key] = self._gated(exported, self._folds.judged(fit, rows))
         return self._margins[key]
 
     def _gated(self, exported: Exported, matrix: Matrix) -> Floats:

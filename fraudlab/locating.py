@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 
 LONGEST = 80  # characters of a cell that a message shows
+
+
+def content_of(path: str | Path | None) -> str | None:
+    """Return the sha256 of a file's bytes; None when it cannot be read, which reading explains."""
+    try:
+        with Path(path or "").expanduser().open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from fraudlab import metrics
 from fraudlab.bootstrap import Interval, Replicates, replicate
+from fraudlab.bundle import Bundle
 from fraudlab.config import Config
+from fraudlab.manifest import Intervals, Metrics
 from fraudlab.preprocess import Floats
 from fraudlab.protocols import Rows, Scores
 from fraudlab.table import Table
@@ -52,6 +54,41 @@ class Outcome:
         """The 95 % interval of each mean."""
         found = {} if self.replicates is None else self.replicates.intervals()
         return {name: of for name, of in found.items() if name in self.metrics}
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A trained candidate: its bundle, ready to be written, and what was measured on the way.
+
+    Attributes
+    ----------
+    bundle
+        The shipped bundle; its manifest holds the metrics of its own validation and test.
+    outcomes
+        The candidate's own: "validation" (calibrated out of fold) and "test", over all folds.
+    seconds
+        Wall time by step.
+    parity
+        The largest difference between fitted model and graph that the gate met.
+    warnings
+        What the libraries warned of, each text once.
+    """
+
+    bundle: Bundle
+    outcomes: dict[str, Outcome]
+    seconds: dict[str, float]
+    parity: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> Metrics:
+        """Means over the folds, with `_std` beside where there are several."""
+        return Metrics(**{part: of.metrics for part, of in self.outcomes.items()})
+
+    @property
+    def intervals(self) -> Intervals:
+        """The 95 % intervals of the means."""
+        return Intervals(**{part: of.intervals for part, of in self.outcomes.items()})
 
 
 def outcome(config: Config, measured: Sequence[Measured]) -> Outcome:

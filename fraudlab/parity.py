@@ -11,7 +11,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from fraudlab.detector import Detector, read_codes, read_numbers
+from fraudlab.detector import Detector
+from fraudlab.encoding import read_codes, read_numbers
 from fraudlab.errors import ParityError
 from fraudlab.preprocess import FLOAT32_MAX, Encoder, Floats, Matrix
 from fraudlab.protocols import Graph, Model, Rows

@@ -198,7 +198,11 @@ class Splitter(Protocol):
 
 
 class Source(Protocol):
-    """Group `data`: reads raw rows and says what the columns mean."""
+    """Group `data`: reads raw rows and says what the columns mean.
+
+    One that can tell, without reading, whether the rows are still the same also has a method
+    `state() -> str | None` (a file's digest, say; None for unknown): then they are read once.
+    """
 
     def read(self) -> Raw:
         """Return the raw rows."""

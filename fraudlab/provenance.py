@@ -6,11 +6,12 @@ import hashlib
 import platform
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -33,6 +34,9 @@ LIBRARIES = (
 )
 
 
+Commit: TypeAlias = tuple[str | None, bool | None]  # and whether the code goes beyond it
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """What a bundle says of its origin."""
@@ -52,15 +56,23 @@ class Provenance:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def provenance(config: Config, data_fingerprint: str, mlflow_run_id: str | None) -> Provenance:
-    """Return the provenance of a candidate about to be trained."""
-    commit, dirty = git_state()
+def provenance(
+    config: Config,
+    data_fingerprint: str,
+    mlflow_run_id: str | None,
+    commit: Commit | None = None,
+) -> Provenance:
+    """Return the provenance of a candidate about to be trained.
+
+    `commit` is that of the launch, where somebody looked it up; otherwise it is looked up now.
+    """
+    known, dirty = commit or git_state()
     return Provenance(
         key=resume_key(config, data_fingerprint),
         config=msgspec.to_builtins(config, str_keys=True),
         data_fingerprint=data_fingerprint,
         code=code_version(),
-        commit=commit,
+        commit=known,
         dirty=dirty,
         versions=library_versions(),
         seed=config.seed,
@@ -78,6 +90,12 @@ def resume_key(config: Config, data_fingerprint: str) -> str:
     return key_of(config, data_fingerprint, code_version(), *_plugin_versions())
 
 
+def code_of_results() -> list[str]:
+    """Return what else than config and data decides what is computed: code, plugins, libraries."""
+    libraries = [f"{name}=={found}" for name, found in library_versions().items()]
+    return [code_version(), *_plugin_versions(), *libraries]
+
+
 @cache
 def code_version() -> str:
     """Return the sha256 of fraudlab's own source."""
@@ -89,14 +107,21 @@ def code_version() -> str:
     return digest.hexdigest()
 
 
-def _plugin_versions() -> list[str]:
+def _plugin_versions() -> tuple[str, ...]:
+    return _versions_on(tuple(sys.path))
+
+
+@cache
+def _versions_on(_path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the outside distributions that have plugins; looking takes 50 ms, so once per path."""
+    installed = entry_points()
     found = {
         f"{point.dist.name}=={point.dist.version}"
         for group in GROUPS
-        for point in entry_points(group=f"fraudlab.{group}")
+        for point in installed.select(group=f"fraudlab.{group}")
         if point.dist is not None
     }
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 @cache
@@ -112,7 +137,7 @@ def library_versions() -> dict[str, str]:
 
 
 @cache
-def git_state() -> tuple[str | None, bool | None]:
+def git_state() -> Commit:
     """Return a commit and whether the code has changes beyond it; None outside git.
 
     It is the commit of fraudlab's own checkout; where fraudlab was installed from a wheel, that of

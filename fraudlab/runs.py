@@ -5,6 +5,7 @@ outputs/runs/<key>/table_report.json      what the table held
 outputs/runs/<key>/manifest.json          the manifest of its bundle
 outputs/runs/<key>/scores.npz             the scored rows of validation and test
 outputs/runs/<key>/bootstrap.npz          validation metrics under every bootstrap draw
+outputs/runs/<key>/stages.json            validation metrics by stage, while it runs
 outputs/runs/<key>/log.txt                the traceback of a failure
 outputs/sweeps/<id>/plan.json             the candidates, frozen at launch
 .../running                               locked by the live process at work; left by a killed one
@@ -12,12 +13,10 @@ outputs/sweeps/<id>/plan.json             the candidates, frozen at launch
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import fcntl
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +26,7 @@ from fraudlab.bundle import write_atomic
 from fraudlab.config import Config
 from fraudlab.errors import UserError
 from fraudlab.home import home, outputs
+from fraudlab.locking import has_begun, is_claimed
 from fraudlab.manifest import Intervals, Metrics
 
 DAMAGED = (msgspec.MsgspecError, UnicodeDecodeError)  # what reading a damaged record raises
@@ -105,83 +105,14 @@ def running_mark(folder: Path) -> Path:
     return folder / "running"
 
 
-@contextlib.contextmanager
-def claimed(mark: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold `mark` while the block runs, after waiting for any other live process that holds it.
-
-    A process that dies lets go of the lock, but its mark stays: that is how it is known as killed.
-    """
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    handle = _locked(mark, waiting)
-    try:
-        yield
-        mark.unlink()
-    finally:
-        os.close(handle)
-
-
-def _locked(mark: Path, waiting: Callable[[], None]) -> int:
-    while True:
-        handle = os.open(mark, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            if not _try_lock(handle, fcntl.LOCK_EX):
-                waiting()
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            if _is_same_file(handle, mark):  # its last holder removed it while we were waiting
-                return handle
-        except BaseException:
-            os.close(handle)
-            raise
-        os.close(handle)
-
-
-def _try_lock(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_same_file(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def begin(mark: Path) -> None:
-    """Say that the holder of `mark` has found something to do; until then it only looks."""
-    mark.write_text(str(os.getpid()))
-
-
-def _has_begun(mark: Path) -> bool:
-    try:
-        return mark.stat().st_size > 0
-    except FileNotFoundError:
-        return False
-
-
-def is_claimed(mark: Path) -> bool:
-    """Whether a live process holds `mark`."""
-    try:
-        handle = os.open(mark, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        return not _try_lock(handle, fcntl.LOCK_SH)  # shared: askers do not hold up each other
-    finally:
-        os.close(handle)
-
-
 def read_run(run: str) -> RunRecord | None:
     """Return how a run stands now, or None if it never started."""
     mark = running_mark(run_folder(run))
-    has_begun = _has_begun(mark)
-    if has_begun and is_claimed(mark):
+    begun = has_begun(mark)
+    if begun and is_claimed(mark):
         return RunRecord(run, "running")
     result = read_result(run)
-    if has_begun and (result is None or result.status != "done"):
+    if begun and (result is None or result.status != "done"):
         return RunRecord(
             run, "killed", error="its process was stopped; the same command trains it again"
         )
@@ -195,6 +126,46 @@ def read_result(run: str) -> RunRecord | None:
         return msgspec.json.decode(content, type=RunRecord)
     except (FileNotFoundError, *DAMAGED):  # or of another version: as good as not there
         return None
+
+
+def finished_result(run: str) -> RunRecord | None:
+    """Return the result of a run that needs no training; its bundle must not have been removed."""
+    result = read_result(run)
+    if result is None or result.status != "done":
+        return None
+    return result if result.bundle is None or result.bundle_folder is not None else None
+
+
+def log_file(run: str) -> Path:
+    """Return the file that a run's worker, and its traceback, are written to."""
+    return run_folder(run) / "log.txt"
+
+
+def write_stages(run: str, metrics: Sequence[dict[str, float]]) -> None:
+    """Write the metrics of the validation stages that a run has come through, for who watches it.
+
+    A watcher reads all of it or nothing, and a power cut may take it: it is not part of the result.
+    """
+    path = run_folder(run) / "stages.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(".stages.tmp")
+    temporary.write_bytes(msgspec.json.encode(metrics))
+    temporary.replace(path)
+
+
+def forget_attempt(run: str) -> None:
+    """Remove what an earlier attempt at a run left beside its result."""
+    for path in (run_folder(run) / "stages.json", log_file(run)):
+        path.unlink(missing_ok=True)
+
+
+def read_stages(run: str) -> list[dict[str, float]]:
+    """Return the metrics of the validation stages that a run has come through so far."""
+    try:
+        content = (run_folder(run) / "stages.json").read_bytes()
+        return msgspec.json.decode(content, type=list[dict[str, float]])
+    except (FileNotFoundError, *DAMAGED):
+        return []
 
 
 def write_run(record: RunRecord) -> None:
@@ -215,6 +186,12 @@ def new_sweep_id() -> str:
 def write_sweep(record: SweepRecord) -> None:
     """Write a sweep's plan in one step."""
     write_json(sweep_folder(record.sweep) / "plan.json", record)
+
+
+def recent_sweeps(count: int) -> list[str]:
+    """Return the ids of the last sweeps, the latest first."""
+    known = sorted(path.parent.name for path in (outputs() / "sweeps").glob("*/plan.json"))
+    return known[: -count - 1 : -1]
 
 
 def read_sweep(sweep: str) -> SweepRecord:

@@ -1,56 +1,33 @@
-"""The driver: from checked candidates to results, one after the other, each on its own.
-
-It drops what is finished already, trains the rest and keeps the best bundles. A candidate that
-fails costs nothing but itself; one that another sweep is training is waited for.
-"""
+"""A sweep over a list: what is finished is reused, the rest is trained, the best are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections import deque
+from collections.abc import Sequence
 
-import msgspec
-
-from fraudlab.config import Candidate, Config
-from fraudlab.home import home
-from fraudlab.keeping import discard, keep_best
+from fraudlab.config import Candidate
+from fraudlab.driving import Driver, Watcher
+from fraudlab.keeping import keep_best
+from fraudlab.launching.jobs import Launcher
+from fraudlab.launching.opening import open_launcher
+from fraudlab.locking import claimed, is_claimed
 from fraudlab.mirrored import Mirror
-from fraudlab.provenance import masked, resume_key
+from fraudlab.planning import plan_candidates
 from fraudlab.ranking import Row, leaderboard
+from fraudlab.reasons import why_trained
 from fraudlab.runs import (
     Planned,
     RunRecord,
     SweepRecord,
-    begin,
-    claimed,
+    finished_result,
     new_sweep_id,
     now,
-    read_result,
     run_folder,
     running_mark,
     sweep_folder,
     write_sweep,
 )
 from fraudlab.tables import Tables
-from fraudlab.training import train_candidate
-
-KEY_LENGTH = 16
-
-
-class Watcher(Protocol):
-    """Who is told how the sweep goes on."""
-
-    def note(self, text: str) -> None:
-        """Say what is happening now."""
-
-    def started(self, place: int, total: int, planned: Planned) -> None:
-        """Learn that a candidate is being trained."""
-
-    def reused(self, planned: Planned, record: RunRecord) -> None:
-        """Learn of a result that stands from before."""
-
-    def finished(self, place: int, total: int, planned: Planned, record: RunRecord) -> None:
-        """Learn that a candidate has ended, one way or another."""
 
 
 class Sweep:
@@ -60,28 +37,14 @@ class Sweep:
         self.watcher = watcher
         self.tables = Tables(watcher.note)
         self.config = candidates[0].config
-        planned = _distinct(self._planned(candidate) for candidate in candidates)
+        planned = plan_candidates(candidates, self.tables)
         self.record = SweepRecord(new_sweep_id(), now(), planned)
-
-    def _planned(self, candidate: Candidate) -> Planned:
-        config = candidate.config
-        table = self.tables.table(config)
-        if not candidate.not_applicable:
-            self.tables.split(config)
-        return Planned(
-            run=resume_key(config, table.fingerprint)[:KEY_LENGTH],
-            config=_without_secrets(config),
-            options=candidate.options,
-            overrides={name: masked(value) for name, value in candidate.overrides.items()},
-            data_fingerprint=table.fingerprint,
-            not_applicable=candidate.not_applicable,
-        )
 
     def run(self, mirror: Mirror) -> list[Row]:
         """Train what is not finished and return the leaderboard; Ctrl-C keeps what is done."""
         with claimed(running_mark(sweep_folder(self.record.sweep))):
+            todo = self._todo()  # before this plan is written, which is no earlier one
             write_sweep(self.record)
-            todo = self._todo()
             if todo:
                 self._mirrored(todo, mirror)
         return leaderboard(self.record)
@@ -89,7 +52,7 @@ class Sweep:
     def _todo(self) -> list[Planned]:
         resume = self.config.resume
         known = [p for p in self.record.candidates if p.not_applicable is None]
-        done = {p.run: None if resume == "never" else _finished(p.run) for p in known}
+        done = {p.run: None if resume == "never" else finished_result(p.run) for p in known}
         for planned in known:
             if result := done[planned.run]:
                 self.watcher.reused(planned, result)
@@ -101,69 +64,64 @@ class Sweep:
         if resume == "only" and todo:
             self.watcher.note(f"resume=only: {len(todo)} without a result stay as they are")
             return []
+        if resume == "auto":
+            for line in why_trained(todo):
+                self.watcher.note(line)
         return todo
 
     def _mirrored(self, todo: Sequence[Planned], mirror: Mirror) -> None:
+        launcher = open_launcher(self.config, len(todo), self.tables)
         mirror.start_sweep(self.record)
+        self.watcher.expect(len(todo))
         try:
-            self._train(todo, mirror)
+            self._driver(launcher, mirror).drive(Listed(todo, self.watcher, self._again))
         finally:
             rows = leaderboard(self.record)
             mirror.end_sweep(rows)
             keep_best(rows, {planned.run for planned in todo}, self.config.keep)
 
-    def _train(self, todo: Sequence[Planned], mirror: Mirror) -> None:
-        for place, planned in enumerate(todo, 1):
-            self.watcher.started(place, len(todo), planned)
-            record = self._train_one(planned, mirror)
-            self.watcher.finished(place, len(todo), planned, record)
-            if record.status != "done" and self.config.fail_fast:
-                self.watcher.note("fail_fast=true: the remaining candidates stay pending")
-                return
+    @property
+    def _again(self) -> bool:
+        return self.config.resume == "never"
 
-    def _train_one(self, planned: Planned, mirror: Mirror) -> RunRecord:
-        """Claim a candidate, have it trained, and tell the mirror how that ended."""
-        folder = run_folder(planned.run)
-        mark = running_mark(folder)
-        with claimed(mark, self._say_waiting):
-            finished = _finished(planned.run)
-            if finished and self.config.resume == "auto":
-                return finished  # by another sweep, while this one came to it
-            begin(mark)
-            earlier = read_result(planned.run)
-            mlflow_run_id = mirror.start_run(planned)
-            try:
-                record = train_candidate(planned, self.tables, self.record.sweep, mlflow_run_id)
-            except KeyboardInterrupt:
-                stopped = RunRecord(planned.run, "killed", mlflow_run_id=mlflow_run_id)
-                mirror.end_run(planned, stopped, folder)
-                raise
-            mirror.end_run(planned, record, folder)
-            if earlier and earlier.bundle and record.bundle not in {None, earlier.bundle}:
-                discard(home() / earlier.bundle)
-        return record
-
-    def _say_waiting(self) -> None:
-        self.watcher.note("another sweep is training this candidate: waiting for it")
+    def _driver(self, launcher: Launcher, mirror: Mirror) -> Driver:
+        return Driver(self.config, self.record.sweep, launcher, mirror, self.watcher)
 
 
-def _distinct(planned: Iterable[Planned]) -> tuple[Planned, ...]:
-    """Return the candidates without repetitions: one row per candidate."""
-    first: dict[str, Planned] = {}
-    for each in planned:
-        first.setdefault(each.run, each)
-    return tuple(first.values())
+class Listed:
+    """The candidates of a list, in order; what another sweep is training is left to it."""
 
+    def __init__(self, todo: Sequence[Planned], watcher: Watcher, again: bool) -> None:
+        self._waiting = deque(todo)
+        self._watcher = watcher
+        self._again = again
+        self._told: set[str] = set()
 
-def _without_secrets(config: Config) -> Config:
-    """Return the config as it may be written down: bundles and plans travel, passwords must not."""
-    tracking = msgspec.structs.replace(config.tracking, uri=masked(config.tracking.uri))
-    return msgspec.structs.replace(config, tracking=tracking)
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is nothing more to start."""
+        return not self._waiting
 
-
-def _finished(run: str) -> RunRecord | None:
-    """Return the result of a run that needs no training; its bundle must not have been removed."""
-    result = read_result(run)
-    if result is None or result.status != "done":
+    def next(self) -> Planned | None:
+        """Return the first candidate that nobody is training."""
+        for _ in range(len(self._waiting)):
+            planned = self._waiting.popleft()
+            if is_claimed(running_mark(run_folder(planned.run))):
+                self._leave(planned)
+            elif (result := None if self._again else finished_result(planned.run)) is not None:
+                self._watcher.finished(planned, result)
+            else:
+                return planned
         return None
-    return result if result.bundle is None or result.bundle_folder is not None else None
+
+    def _leave(self, planned: Planned) -> None:
+        if planned.run not in self._told:
+            self._told.add(planned.run)
+            self._watcher.note("another sweep is training one of these: waiting for it")
+        self._waiting.append(planned)
+
+    def look(self, launcher: Launcher) -> None:
+        """Let them run."""
+
+    def ended(self, planned: Planned, record: RunRecord) -> None:
+        """Take note of nothing: a list does not depend on results."""

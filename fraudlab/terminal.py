@@ -5,24 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from rich.live import Live
 from rich.text import Text
 
 from fraudlab import registry
 from fraudlab.board import console, number
+from fraudlab.live import Standing, clock, view
+from fraudlab.naming import differing, name_of
 from fraudlab.protocols import Selection
-from fraudlab.ranking import HEADINGS, differing, name_of, rank_key
+from fraudlab.ranking import HEADINGS, rank_key
 from fraudlab.runs import Planned, RunRecord
 
 LONG = 60  # seconds: from here on the time left is worth saying
 
 
 class Progress:
-    """One line per candidate on standard error, with the best so far and the time left."""
+    """One line per candidate on standard error, and in a terminal a live view below them."""
 
     def __init__(self) -> None:
         self._console = console(stderr=True)
         self._start = time.monotonic()
-        self._first: float | None = None
+        self._standing = Standing()
+        self._live: Live | None = None
         self._best: tuple[tuple[float, ...], str] | None = None
         self._names: list[str] = ["model", "sampler"]
 
@@ -38,32 +42,59 @@ class Progress:
         """Print a warning."""
         self._print(Text(f"warning: {text}", style="yellow"))
 
-    def started(self, place: int, total: int, planned: Planned) -> None:
-        """Say what is being trained, on a line that its end will take."""
-        self._first = self._first or time.monotonic()
+    def expect(self, total: int | None) -> None:
+        """Learn how many candidates are to be trained, and show the live view from now on."""
+        best = "" if self._best is None else self._best[1]
+        self._standing = Standing(total, best=best)
         if self._console.is_terminal:
-            name = name_of(planned, self._names)
-            self._print(Text(f"{place}/{total} {name} ..."), end="\r", crop=True)
+            self._live = Live(
+                view(self._standing), console=self._console, auto_refresh=False, transient=True
+            )
+            self._live.start()
+
+    def over(self) -> None:
+        """Take the live view away: nothing more is trained."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def started(self, planned: Planned) -> None:
+        """Learn that a candidate is being trained."""
+        self._standing.running[name_of(planned, self._names)] = time.monotonic()
+        self.tick()
+
+    def tick(self) -> None:
+        """Show the time that has passed."""
+        if self._live is not None:
+            self._live.update(view(self._standing), refresh=True)
 
     def reused(self, planned: Planned, record: RunRecord) -> None:
         """Learn of a result from before: the others are compared with it too."""
         self._compare(planned, record)
 
-    def finished(self, place: int, total: int, planned: Planned, record: RunRecord) -> None:
+    def finished(self, planned: Planned, record: RunRecord) -> None:
         """Say how it ended."""
-        name = name_of(planned, self._names)
-        if record.status != "done":
-            told = Text.assemble((record.status, "red"), f"  {record.error}")
-        else:
+        name, standing = name_of(planned, self._names), self._standing
+        standing.running.pop(name, None)
+        if record.status == "done":
+            standing.done += 1
             told = self._result(planned, record)
-        line = Text.assemble(f"{place}/{total} {name}  ", told, self._left(place, total))
+        else:
+            standing.failed += 1
+            told = Text.assemble((record.status, "red"), f"  {record.error}")
+        of = "" if standing.total is None else f"/{standing.total}"
+        line = Text.assemble(f"{standing.ended}{of} {name}  ", told, self._left())
         self._print(line.append(_warned(record.warnings), "yellow"))
+        self.tick()
 
     def _compare(self, planned: Planned, record: RunRecord) -> str:
         """Return the name of the best candidate by now."""
-        key = rank_key(_selection(planned), record.metrics)
+        selection, name = _selection(planned), name_of(planned, self._names)
+        key = rank_key(selection, record.metrics)
         if self._best is None or key > self._best[0]:
-            self._best = (key, name_of(planned, self._names))
+            self._best = (key, name)
+            value = number(record.metrics.validation, selection.metric)
+            self._standing.best = f"{_heading(selection)} {value} {name}"
         return self._best[1]
 
     def _result(self, planned: Planned, record: RunRecord) -> Text:
@@ -71,22 +102,22 @@ class Progress:
         selection, leader = _selection(planned), self._compare(planned, record)
         best = "best so far" if leader == name_of(planned, self._names) else f"best: {leader}"
         value = number(record.metrics.validation, selection.metric) or "not measured"
-        heading = HEADINGS.get(selection.metric, selection.metric)
-        return Text(f"{heading} {value}, {sum(record.seconds.values()):.1f} s; {best}")
+        spent = sum(record.seconds.values())
+        return Text(f"{_heading(selection)} {value}, {spent:.1f} s; {best}")
 
-    def _left(self, place: int, total: int) -> str:
-        assert self._first is not None
-        seconds = (time.monotonic() - self._first) / place * (total - place)
-        return f"; about {seconds / 60:.0f} min left" if seconds >= LONG else ""
+    def _left(self) -> str:
+        left = self._standing.left
+        if self._live is not None or left is None or left < LONG:
+            return ""
+        return f"; about {left / 60:.0f} min left"
 
-    def _print(self, text: Text, *, end: str = "\n", crop: bool = False) -> None:
-        minutes, seconds = divmod(int(time.monotonic() - self._start), 60)
-        line = Text.assemble((f"{minutes:02d}:{seconds:02d} ", "dim"), text)
-        if self._console.is_terminal:
-            if crop:
-                line.truncate(self._console.width - 1, overflow="ellipsis")
-            self._console.file.write("\x1b[2K")  # the line of a candidate that was being trained
-        self._console.print(line, end=end, soft_wrap=True)
+    def _print(self, text: Text) -> None:
+        at = (f"{clock(time.monotonic() - self._start)} ", "dim")
+        self._console.print(Text.assemble(at, text), soft_wrap=True)
+
+
+def _heading(selection: Selection) -> str:
+    return HEADINGS.get(selection.metric, selection.metric)
 
 
 def _selection(planned: Planned) -> Selection:

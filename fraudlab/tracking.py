@@ -7,10 +7,8 @@ mirror stays closed for the rest of the sweep.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,16 +17,17 @@ from fraudlab import database, mirrored
 from fraudlab.config import Tracking
 from fraudlab.errors import ConfigError
 from fraudlab.home import home
+from fraudlab.locking import claimed
+from fraudlab.mirror_runs import MirrorRuns
 from fraudlab.mirrored import Disabled
 from fraudlab.provenance import masked
 from fraudlab.ranking import Row, best_of
-from fraudlab.runs import Planned, RunRecord, SweepRecord, is_claimed, running_mark, sweep_folder
+from fraudlab.reconciling import Abandoned, killed_sweeps, settle
+from fraudlab.runs import Planned, RunRecord, SweepRecord, read_result
+from fraudlab.seeding import seed_summaries
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-MAX_PARAMS = 100  # of one request
-STATUS = {"done": "FINISHED", "killed": "KILLED"}
 
 
 def tracking_uri(tracking: Tracking) -> str:
@@ -60,15 +59,18 @@ def mirror(tracking: Tracking, warn: Callable[[str], None]) -> Disabled | Mlflow
 
 
 class MlflowMirror:
-    """A parent run per sweep, a child per candidate, each written in one go."""
+    """A parent run per sweep, a child per candidate, each written in one go.
+
+    Several children may be open at the same time; it keeps nothing of them but in MLflow.
+    """
 
     def __init__(self, uri: str, experiment: str, warn: Callable[[str], None]) -> None:
         self._uri = uri
-        self._file: Path | None = None
+        self._file = database.file_of(uri)
         self._experiment = experiment
         self._warn = warn
-        self._client: MlflowClient | None = None
-        self._experiment_id = ""
+        self._runs: MirrorRuns | None = None
+        self._abandoned: Abandoned | None = None
         self._sweep = ""
         self._parent: str | None = None
 
@@ -77,7 +79,7 @@ class MlflowMirror:
         try:
             yield
         except Exception as error:  # noqa: BLE001 (the mirror may fail in any way)
-            self._client = None
+            self._runs = None
             first = str(error).strip().partition("\n")[0] or type(error).__name__
             self._warn(
                 f"MLflow at {masked(self._uri)} failed at {doing}: {masked(first)};"
@@ -85,146 +87,126 @@ class MlflowMirror:
             )
 
     def start_sweep(self, sweep: SweepRecord) -> None:
-        """Connect, close what killed sweeps left open, and open the parent run."""
+        """Connect, see to what killed sweeps left open, and open the parent run."""
         with self._guarded("connecting"):
-            self._close_abandoned(self._connect())
+            runs = self._connect()
+            self._abandoned = Abandoned(runs)
             self._sweep = sweep.sweep
-            self._parent = self._open(sweep.sweep, {})
+            self._parent = runs.open(sweep.sweep, mirrored.sweep_tags(sweep.sweep))
 
     def start_run(self, planned: Planned) -> str | None:
-        """Open a child run."""
-        if self._client is None or self._parent is None:
+        """Open a child run, or go on with the one that a killed sweep left of the candidate."""
+        if self._runs is None or self._abandoned is None or self._parent is None:
             return None
         run: str | None = None
         with self._guarded("opening a run"):
+            runs = self._ready()
             name = " ".join(planned.options.get(group, "") for group in ("model", "sampler"))
-            tags = {
-                "mlflow.parentRunId": self._parent,
-                "fraudlab.run": planned.run,
-                "fraudlab.data_fingerprint": planned.data_fingerprint,
-            }
-            run = self._open(name, tags)
+            tags = mirrored.child_tags(planned, self._sweep, self._parent)
+            run = self._abandoned.take_over(planned, tags) or runs.open(name, tags)
         return run  # noqa: RET504 (None when the guard swallowed a failure)
 
     def end_run(self, planned: Planned, record: RunRecord, folder: Path) -> None:
         """Write parameters, metrics, tags and files of a run."""
-        if self._client is None or record.mlflow_run_id is None:
+        if self._runs is None or record.mlflow_run_id is None:
             return
         with self._guarded("writing a run"):
-            client, run = self._ready(), record.mlflow_run_id
-            self._log(
-                run,
-                mirrored.params_of(planned),
-                mirrored.metrics_of(record),
-                mirrored.tags_of(record),
-            )
-            client.log_dict(run, mirrored.to_json_values(planned.config), "config.yaml")
-            for name in mirrored.files_of(record):
-                client.log_artifact(run, str(folder / name))
-            client.set_terminated(run, STATUS.get(record.status, "FAILED"))
+            runs = self._ready()
+            runs.finish(record.mlflow_run_id, planned, record, folder)
+            runs.end(record.mlflow_run_id, record.status)
 
     def end_sweep(self, rows: Sequence[Row]) -> None:
         """Write the leaderboard and the best child to the parent, and close it."""
-        if self._client is None or self._parent is None:
+        if self._runs is None or self._parent is None:
             return
         with self._guarded("closing the sweep"):
-            client, best = self._ready(), best_of(rows)
+            runs, best = self._ready(), best_of(rows)
+            _tag_best(runs, best, {row.run for row in rows}, self._parent)
             if best is not None:
-                self._log(self._parent, *mirrored.best_of_sweep(best))
-            client.log_dict(self._parent, mirrored.to_json_values(rows), "leaderboard.json")
-            client.set_terminated(self._parent, mirrored.sweep_status(rows))
+                runs.write(self._parent, *mirrored.best_of_sweep(best))
+            tables = {"leaderboard.json": rows, "seeds.json": seed_summaries(rows)}
+            for name, table in tables.items():
+                if table:
+                    runs.client.log_dict(self._parent, mirrored.to_json_values(table), name)
+            settle(runs, self._sweep)
+            runs.client.set_terminated(self._parent, mirrored.sweep_status(rows))
+
+    def settle(self) -> None:
+        """Close what killed sweeps left open; connect only if there are any."""
+        if killed_sweeps():
+            with self._guarded("closing killed sweeps"):
+                settle(self._connect())
 
     def move_alias(self, run: str, alias: str) -> None:
         """Give a run the tag of an alias, and take it from the run that had it."""
         with self._guarded("moving the alias"):
-            client, tag = self._connect(), f"fraudlab.alias.{alias}"
-            for other in client.search_runs([self._experiment_id], f"tags.`{tag}` = 'true'"):
-                if other.data.tags.get("fraudlab.home") == mirrored.here():
-                    client.delete_tag(other.info.run_id, tag)
-            client.set_tag(run, tag, "true")
+            self._connect().move_tag(f"fraudlab.alias.{alias}", run, lambda _: True)
 
     def log_file(self, run: str, path: Path, sweep: str | None) -> None:
         """Add a file to a run, or to the parent run of a sweep."""
         with self._guarded(f"adding {path.name}"):
-            client, order = self._connect(), ["attributes.start_time ASC"]
-            if sweep is not None:  # its parent was opened first
-                ours = f"tags.`fraudlab.sweep` = '{sweep}'"
-                found = client.search_runs([self._experiment_id], ours, order_by=order)
-                run = found[0].info.run_id if found else run
-            client.log_artifact(run, str(path))
+            runs = self._connect()
+            parent = None if sweep is None else runs.parent_of(sweep)
+            runs.client.log_artifact(parent or run, str(path))
 
-    def _connect(self) -> MlflowClient:
+    def _connect(self) -> MirrorRuns:
         for name, value in mirrored.SETTINGS.items():
             os.environ.setdefault(name, value)
         for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
             os.environ.pop(name, None)  # they would make our runs somebody else's
         for logger in ("alembic", "urllib3"):
             logging.getLogger(logger).setLevel(logging.CRITICAL)
-        from mlflow import MlflowClient
+        from mlflow import MlflowClient, entities
 
-        self._file = database.file_of(self._uri)
         self._check()
+        if self._file is None and database.is_direct(self._uri):
+            database.check_answers(self._uri)
         with self._prepared():
             client = MlflowClient(tracking_uri=self._uri)
-            known = client.get_experiment_by_name(self._experiment)
-            if known is not None:
-                self._experiment_id = known.experiment_id
-            else:
-                place = (home() / "mlartifacts").as_uri() if self._file else None
-                self._experiment_id = client.create_experiment(self._experiment, place)
-        self._client = client
-        return client
+            self._runs = MirrorRuns(client, entities, self._experiment_id(client))
+        return self._runs
+
+    def _experiment_id(self, client: MlflowClient) -> str:
+        from mlflow.exceptions import MlflowException
+
+        place = (home() / "mlartifacts").as_uri() if database.is_direct(self._uri) else None
+        known = client.get_experiment_by_name(self._experiment)
+        if known is None:
+            try:
+                return str(client.create_experiment(self._experiment, place))
+            except MlflowException:  # of a server: somebody else was faster
+                known = client.get_experiment_by_name(self._experiment)
+                if known is None:
+                    raise
+        return str(known.experiment_id)
 
     def _check(self) -> None:
         if self._file is not None:
             database.check(self._file)
 
     def _prepared(self) -> contextlib.AbstractContextManager[None]:
-        if self._file is None:
-            return contextlib.nullcontext()
-        return database.prepared(self._file, _make_tables, self._warn)
+        if self._file is not None:
+            return database.prepared(self._file, _make_tables, self._warn)
+        if database.is_direct(self._uri):  # its tables too are made at the first connection
+            return claimed(home() / database.LOCK)
+        return contextlib.nullcontext()
 
-    def _ready(self) -> MlflowClient:
-        """Return the client, once its store is known to answer."""
-        assert self._client is not None
+    def _ready(self) -> MirrorRuns:
+        """Return the runs, once their store is known to answer."""
+        assert self._runs is not None
         self._check()
-        return self._client
+        return self._runs
 
-    def _close_abandoned(self, client: MlflowClient) -> None:
-        """End the runs of this folder that a killed process left running."""
-        running = "attributes.status = 'RUNNING'"
-        for run in client.search_runs([self._experiment_id], running, max_results=1000):
-            ours = run.data.tags.get("fraudlab.home") == mirrored.here()
-            sweep = run.data.tags.get("fraudlab.sweep", "")
-            if ours and not is_claimed(running_mark(sweep_folder(sweep))):
-                client.set_terminated(run.info.run_id, "KILLED")
 
-    def _open(self, name: str, tags: dict[str, str]) -> str:
-        own = {
-            "mlflow.runName": name,
-            "fraudlab.sweep": self._sweep,
-            "fraudlab.home": mirrored.here(),
-        }
-        run = self._ready().create_run(
-            self._experiment_id, tags=own | tags | mirrored.git_tags(), run_name=name
-        )
-        found: str = run.info.run_id
-        return found
-
-    def _log(
-        self, run: str, params: dict[str, str], metrics: dict[str, float], tags: dict[str, str]
-    ) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        client, at = self._ready(), int(time.time() * 1000)
-        client.log_batch(
-            run,
-            metrics=[Metric(name, value, at, 0) for name, value in metrics.items()],
-            tags=[RunTag(name, value) for name, value in tags.items()],
-        )
-        rest = iter([Param(name, value) for name, value in params.items()])
-        while batch := list(itertools.islice(rest, MAX_PARAMS)):
-            client.log_batch(run, params=batch)
+def _tag_best(runs: MirrorRuns, best: Row | None, candidates: set[str], parent: str) -> None:
+    """Tag the best child, which may be of an earlier sweep, and no other of the candidates."""
+    record = None if best is None else read_result(best.run)
+    run_id = None if record is None else record.mlflow_run_id
+    if run_id is not None and runs.find_one(run_id) is None:  # it is mirrored in another store
+        run_id = None
+    runs.move_tag(mirrored.BEST, run_id, lambda run: run.data.tags.get(mirrored.RUN) in candidates)
+    if run_id is not None:
+        runs.client.set_tag(parent, "fraudlab.best_mlflow_run_id", run_id)
 
 
 def _make_tables(uri: str) -> None:

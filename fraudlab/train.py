@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
-from fraudlab.command import CONFIG_DIR, MULTIRUN, SHOW_CONFIG, parse_flags, run_command
+from fraudlab.command import (
+    CONFIG_DIR,
+    DRY_RUN,
+    MULTIRUN,
+    SHOW_CONFIG,
+    parse_flags,
+    run_command,
+)
 from fraudlab.composition import Composer, Plan
 from fraudlab.config import to_plain
 from fraudlab.overrides import ALL_GROUPS
@@ -37,8 +45,14 @@ Keys: seed=42  resume=auto|never|only  fail_fast=false  keep=5, every parameter 
 what each outcome costs, and how intervals are drawn:
   costs.false_positive=5  costs.false_negative=amount|100  bootstrap.cluster=card|day|row
 
+Which combinations of the lists are tried; a recipe may say so too:
+  pair=[model,sampler]                            lists that go together, first with first
+  exclude=[{{sampler: smote, model: balanced_*}}]   combinations left out, by options or parameters
+  subset=10                                       so many, drawn at random, always the same ones
+
 Flags:
   -m, --multirun       sweep over the lists
+  -n, --dry-run        print the candidates and about how long they take, and stop
   --cfg                print the composed configuration and stop
   --config-dir FOLDER  look for YAML there as well
   -v, --verbose        show the traceback of an error
@@ -58,14 +72,26 @@ def usage() -> str:
 
 def main(arguments: list[str]) -> int:
     """Compose, check, train, rank, promote the first champion."""
-    flags = parse_flags(arguments, (MULTIRUN, SHOW_CONFIG, CONFIG_DIR))
+    flags = parse_flags(arguments, (MULTIRUN, DRY_RUN, SHOW_CONFIG, CONFIG_DIR))
     plan = Composer(flags.config_dir).plan(flags.overrides, multirun=flags.multirun)
+    for note in plan.notes:
+        print(note, file=sys.stderr)  # noqa: T201
     if flags.show_config:
         plain = [to_plain(candidate.config) for candidate in plan.candidates]
         print(yaml.safe_dump_all(plain, sort_keys=False), end="")  # noqa: T201
         return 0
+    if flags.dry_run:
+        return _dry_run(plan)
     rows = train(plan)
     return 0 if all(row.status in {"done", "not_applicable"} for row in rows) else 1
+
+
+def _dry_run(plan: Plan) -> int:
+    from fraudlab.preview import print_preview
+    from fraudlab.terminal import Progress
+
+    print_preview(plan.candidates, Progress().note)
+    return 0
 
 
 def train(plan: Plan) -> list[Row]:

@@ -6,23 +6,40 @@ It needs what it is given and the disk, no driver: it may as well run in a proce
 from __future__ import annotations
 
 import os
+import resource
 import traceback
+from dataclasses import dataclass, field
 
 import msgspec
 
 from fraudlab.bundle import MANIFEST, MODEL, encode_manifest, write_atomic, write_bundle
 from fraudlab.errors import UserError
 from fraudlab.evidence import write_evidence
-from fraudlab.experiment import RunResult, run_experiment
+from fraudlab.experiment import run_experiment
 from fraudlab.home import bundles, home
-from fraudlab.provenance import provenance
-from fraudlab.runs import FoldMetrics, Planned, RunRecord, now, run_folder, write_json, write_run
+from fraudlab.outcomes import RunResult
+from fraudlab.provenance import Commit, provenance
+from fraudlab.runs import (
+    FoldMetrics,
+    Planned,
+    RunRecord,
+    log_file,
+    now,
+    run_folder,
+    write_json,
+    write_run,
+    write_stages,
+)
 from fraudlab.table import Table
 from fraudlab.tables import Tables
 
 
 def train_candidate(
-    planned: Planned, tables: Tables, sweep_id: str, mlflow_run_id: str | None
+    planned: Planned,
+    tables: Tables,
+    sweep_id: str,
+    mlflow_run_id: str | None,
+    commit: Commit | None = None,
 ) -> RunRecord:
     """Train a candidate, write what came of it to its folder, and return the record of that.
 
@@ -38,13 +55,17 @@ def train_candidate(
         The sweep it is trained for.
     mlflow_run_id
         The run that mirrors it, if there is one; the bundle names it.
+    commit
+        Of the code, as it was when the sweep was launched; None looks it up.
     """
     started = RunRecord(planned.run, "running", sweep=sweep_id, mlflow_run_id=mlflow_run_id)
     try:
-        table = tables.table(planned.config)
-        split = tables.split(planned.config)
-        origin = provenance(planned.config, table.fingerprint, mlflow_run_id)
-        result = run_experiment(planned.config, table, split, origin)
+        table = tables.table(planned.config, planned.data_fingerprint)
+        split = tables.split(planned.config, planned.data_fingerprint)
+        origin = provenance(planned.config, table.fingerprint, mlflow_run_id, commit)
+        result = run_experiment(
+            planned.config, table, split, origin, share=True, tell=_Stages(planned.run)
+        )
         record = _write_success(started, table, result)
     except (Exception, SystemExit) as error:
         if _was_interrupted(error):
@@ -86,10 +107,14 @@ def _write_success(started: RunRecord, table: Table, result: RunResult) -> RunRe
 
 
 def _write_failure(started: RunRecord, error: BaseException) -> RunRecord:
-    """Write the traceback; the record has its last line."""
-    log = run_folder(started.run) / "log.txt"
-    write_atomic(log, "".join(traceback.format_exception(error)).encode())
+    """Write the traceback below what was printed; the record has its last line."""
+    _let_memory_be()
+    log = log_file(started.run)
+    printed = log.read_bytes() if log.is_file() else b""
+    write_atomic(log, printed + "".join(traceback.format_exception(error)).encode())
     text = str(error).strip() or "no message"
+    if isinstance(error, MemoryError):
+        text = f"{text.splitlines()[-1]}: it may hold no more memory (launcher.memory)"
     kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
     return msgspec.structs.replace(
         started,
@@ -98,3 +123,21 @@ def _write_failure(started: RunRecord, error: BaseException) -> RunRecord:
         log=os.path.relpath(log, home()),
         finished=now(),
     )
+
+
+def _let_memory_be() -> None:
+    """Lift the limit that may be the error's cause: to write it down takes some memory too."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+@dataclass(slots=True)
+class _Stages:
+    """Writes the metrics of each validation stage down as soon as they are known."""
+
+    run: str
+    known: list[dict[str, float]] = field(default_factory=list)
+
+    def __call__(self, metrics: dict[str, float]) -> None:
+        self.known.append(metrics)
+        write_stages(self.run, self.known)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from fraudlab.command import CONFIG_DIR, MULTIRUN, parse_flags, run_command
 from fraudlab.composition import Composer
 from fraudlab.config import Candidate
@@ -10,7 +12,7 @@ USAGE = """\
 python -m fraudlab.validate [any overrides of fraudlab.train] [-m]
 
 Compose the candidates, check every name, parameter and bound, and where the data is a file read and
-check the table and its split. Nothing is trained and nothing is written.
+check the table and its split. Nothing is trained, and nothing is written but the cache.
 
   python -m fraudlab.validate experiment=handbook_baseline
   python -m fraudlab.validate data=table data.path=my.csv data.label=is_fraud
@@ -24,6 +26,8 @@ def main(arguments: list[str]) -> int:
     """Check and say what was found."""
     flags = parse_flags(arguments, (MULTIRUN, CONFIG_DIR))
     plan = Composer(flags.config_dir).plan(flags.overrides, multirun=flags.multirun)
+    for note in plan.notes:
+        print(note, file=sys.stderr)  # noqa: T201
     _check_surroundings(plan.candidates[0])
     count = len(plan.candidates)
     excluded = sum(candidate.not_applicable is not None for candidate in plan.candidates)

@@ -16,8 +16,10 @@ import pytest
 from fraudlab import registry
 from fraudlab.config import Choice, Config, parse
 from fraudlab.detector import Detector, fit_detector
-from fraudlab.experiment import RunResult, run_experiment
-from fraudlab.protocols import Split
+from fraudlab.experiment import run_experiment
+from fraudlab.folding import Folds
+from fraudlab.outcomes import RunResult
+from fraudlab.protocols import Rows, Split
 from fraudlab.provenance import provenance
 from fraudlab.splitting import split_table
 from fraudlab.table import Table
@@ -97,10 +99,11 @@ def train(config: Config, table: Table, split: Split | None = None) -> RunResult
         return run_experiment(config, table, split or split_of(config, table), origin)
 
 
-def fit(config: Config, table: Table) -> Detector:
-    """Return the candidate fitted on every row."""
+def fit(config: Config, table: Table, rows: Rows | None = None) -> Detector:
+    """Return the candidate fitted on some rows, or on every one."""
     with one_thread():
-        return fit_detector(config, table, np.arange(len(table)))
+        folds, rows = Folds(config, table), np.arange(len(table)) if rows is None else rows
+        return fit_detector(config, folds.encoded(rows), folds.resampled(rows))
 
 
 @contextmanager

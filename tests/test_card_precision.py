@@ -10,11 +10,11 @@ import pytest
 from fraudlab import registry
 from fraudlab.budgets import card_precision
 from fraudlab.config import Choice
-from fraudlab.detector import encode, fit_detector
+from fraudlab.encoding import encode
 from fraudlab.experiment import truth_of
 from fraudlab.metrics import evaluate
 from fraudlab.protocols import Scores
-from tests.candidates import make_config, split_of
+from tests.candidates import fit, make_config, split_of
 from tests.conftest import HANDBOOK, needs_handbook
 
 PUBLISHED = (0.24, 0.32, 0.27, 0.25, 0.23, 0.26, 0.12)  # mean 0.2414
@@ -45,7 +45,7 @@ def scores() -> Scores:
     stage = split_of(config, table).folds[0].test
     assert (len(stage.fit), table.label[stage.fit].sum()) == (67_240, 598)
     assert (len(stage.judge), table.label[stage.judge].sum()) == (58_264, 385)
-    detector = fit_detector(config, table, stage.fit)
+    detector = fit(config, table, stage.fit)
     matrix = encode(table, stage.judge, detector.preprocess)
     return truth_of(table, stage.judge, detector.model.score(matrix))
 

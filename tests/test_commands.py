@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from fraudlab.composition import Composer
 from fraudlab.config import GROUPS, parse
 from tests.conftest import INTERRUPTED, ROOT, run_process
 
-COMMANDS = ("train", "validate", "prepare", "promote", "leaderboard", "report", "plugins")
+COMMANDS = ("train", "tune", "validate", "prepare", "promote", "leaderboard", "report", "plugins")
 HEAVY = [
     "sklearn",
     "imblearn",
@@ -28,6 +29,7 @@ HEAVY = [
     "polars",
     "scipy",
     "onnx",
+    "optuna",
 ]
 BUFFERED = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""}
 # Runs a command and tells, after everything else on standard error, which libraries it imported.
@@ -80,6 +82,8 @@ def test_the_help_of_train_lists_every_option(run):
         ("train", ["sampler=smote", "calibration=prior"]),
         ("validate", ["experiment=nope"]),
         ("plugins", ["modle"]),
+        ("tune", ["hparams_search=xgbb", "budget=1m"]),
+        ("tune", ["hparams_search=xgb", "budget=1m", "model.params.max_dept=3"]),
     ],
 )
 def test_a_mistake_ends_with_2_and_one_paragraph_before_anything_heavy(home, module, words):
@@ -141,7 +145,7 @@ def test_a_flag_that_does_not_fit_is_refused(run, words, text):
 @pytest.mark.parametrize(
     ("command", "flag", "allowed"),
     [
-        ("train", "-m=2", "-m, --cfg, --config-dir, -v, --help"),
+        ("train", "-m=2", "-m, --dry-run, --cfg, --config-dir, -v, --help"),
         ("validate", "--cfg", "-m, --config-dir, -v, --help"),
         ("validate", "-c", "-m, --config-dir, -v, --help"),
         ("prepare", "--cfg=job", "--config-dir, -v, --help"),
@@ -179,12 +183,13 @@ def test_make_clean_cache_clears_the_home_alone(home, tmp_path_factory):
 # validate
 
 
-def test_validate_checks_the_table_trains_nothing_and_writes_nothing(run, home, small_table):
+def test_validate_checks_the_table_trains_nothing_and_leaves_the_cache_only(run, home, small_table):
     before = files_in(home)
     done = run("validate", *small_table, "model=rf,tree", "-m")
     assert done.code == 0
     assert done.out.splitlines()[0] == "2 candidates: names, parameters and bounds are right"
     assert done.out.splitlines()[1].endswith("the split fits")
+    shutil.rmtree(home / ".cache")
     assert files_in(home) == before
 
 

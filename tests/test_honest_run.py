@@ -15,11 +15,10 @@ from fraudlab import experiment, exporting, packing
 from fraudlab.bundle import CARD, MODEL, Bundle
 from fraudlab.calibrating import PARTS, calibrate_and_cut, parts_by_card
 from fraudlab.config import Choice, Config
-from fraudlab.detector import encode
-from fraudlab.experiment import RunResult
+from fraudlab.encoding import encode
 from fraudlab.links import SigmoidLink
 from fraudlab.metrics import evaluate
-from fraudlab.outcomes import truth_of
+from fraudlab.outcomes import RunResult, truth_of
 from fraudlab.protocols import Cut, Fold, Rows, Scores, Split, Stage
 from fraudlab.registry import build, names
 from fraudlab.table import Table

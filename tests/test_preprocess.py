@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fraudlab.config import Config
-from fraudlab.detector import encode, fit_detector, fit_preprocess, learn_fields
+from fraudlab.encoding import encode, fit_preprocess, learn_fields
 from fraudlab.errors import DataError
 from fraudlab.preprocess import FLOAT32_MAX, Encoder, Preprocess
 from fraudlab.protocols import Rows
@@ -91,10 +91,10 @@ def test_a_number_missing_only_after_train_is_the_median_and_never_nan(scaler):
 
 def test_a_field_may_be_null_when_train_had_missing_values_and_not_when_only_later_rows_have():
     table, early, late = only_missing_later()
-    fields = {field.name: field for field in fit_detector(make_config(), table, early).fields}
+    fields = {field.name: field for field in fit(make_config(), table, early).fields}
     assert not fields["number"].nullable
     assert not fields["shop"].nullable
-    fields = {field.name: field for field in fit_detector(make_config(), table, late).fields}
+    fields = {field.name: field for field in fit(make_config(), table, late).fields}
     assert fields["number"].nullable
     assert fields["shop"].nullable
 
@@ -102,7 +102,7 @@ def test_a_field_may_be_null_when_train_had_missing_values_and_not_when_only_lat
 def test_a_column_missing_everywhere_in_train_is_constant():
     numbers = [float(row) for row in range(60)]
     columns = {"x": [None] * 40 + numbers[:20], "y": numbers, "fraud": labels(60)}
-    detector = fit_detector(make_config(), make_table(columns), np.arange(40))
+    detector = fit(make_config(), make_table(columns), np.arange(40))
     assert np.isfinite(detector.train).all()
     assert {field.name: field.nullable for field in detector.fields} == {"x": True, "y": False}
 

@@ -27,13 +27,14 @@ def lines(
     ]
     progress = Progress()
     progress.names(plans)
-    for place, (planned, metrics) in enumerate(zip(plans, found, strict=True), 1):
-        progress.started(place, len(plans), planned)
+    progress.expect(len(plans))
+    for planned, metrics in zip(plans, found, strict=True):
+        progress.started(planned)
         validation = {"alert_rate": 0.1, **metrics}
         record = RunRecord(
             planned.run, "done", metrics=Metrics(validation), warnings=tuple(warnings)
         )
-        progress.finished(place, len(plans), planned, record)
+        progress.finished(planned, record)
     return capsys.readouterr().err.splitlines()
 
 

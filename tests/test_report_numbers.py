@@ -385,7 +385,7 @@ def sweep_of(count: int, **changes: Any) -> SweepFacts:
         row = Row(
             f"run{n}", "done", False, config.choices, {"model": f"m{n}"}, {}, {},
             Metrics({"average_precision": 0.9 - n / 1000}, {"average_precision": 0.8}),
-            Intervals({"average_precision": (0.7, 0.95)}, {}), None, size=100 + n,
+            Intervals({"average_precision": (0.7, 0.95)}, {}), None, 42, size=100 + n,
             comparison=None if n == 0 else Comparison(
                 "average_precision", n / 1000, (-0.1 + n / 100, 0.1 + n / 100), n > 10, n < 3
             ),

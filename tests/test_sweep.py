@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT, Run, run_process
-from tests.sweeps import board, results, visible_bundles
+from tests.conftest import ROOT, Run, Start, run_process
+from tests.sweeps import board, results, visible_bundles, wait_until
 
 
 def statuses(rows: list[dict[str, Any]]) -> list[tuple[str, bool]]:
@@ -70,6 +71,49 @@ def test_changed_code_is_trained_again(home: Path, small_table: list[str]) -> No
     assert done.code == 0
     assert "reused" not in done.err
     assert len(results(home)) == 2
+
+
+def test_what_is_trained_again_says_why(home: Path, run: Run, small_table: list[str]) -> None:
+    command = ("train", *small_table, "model=logreg,tree", "-m")
+    assert "trained again" not in run(*command).err
+    with (home / "table.csv").open("a") as file:
+        file.write("12.5,3,a,1\n")
+    done = run(*command)
+    assert "trained again, as the data has changed: logreg, tree" in done.err
+    shutil.rmtree(home / board(run)[0]["bundle"])
+    assert "trained again, as its bundle was removed: " in run(*command).err
+
+
+def test_an_edited_yaml_says_what_changed(home: Path, run: Run, small_table: list[str]) -> None:
+    own = home / "conf" / "model" / "mine.yaml"
+    own.parent.mkdir(parents=True)
+    text = (ROOT / "conf" / "model" / "logreg.yaml").read_text()
+    own.write_text(text)
+    command = ("train", *small_table, "model=mine", "--config-dir", str(home / "conf"))
+    run(*command)
+    own.write_text(text.replace("C: 1.0", "C: 2.0"))
+    reason = "as its configuration has changed (model.params.C: 1.0 before, 2.0 now): mine"
+    assert f"trained again, {reason}" in run(*command).err
+
+
+def test_a_yaml_edited_in_a_sweep_changes_nothing(
+    home: Path, start: Start, run: Run, small_table: list[str]
+) -> None:
+    own = home / "conf" / "model" / "mine.yaml"
+    own.parent.mkdir(parents=True)
+    text = (ROOT / "conf" / "model" / "rf.yaml").read_text()
+    own.write_text(text)
+    trees = "model.params.n_estimators=300,301,302"
+    process = start(
+        *small_table, "model=mine", trees, "slots=1", "--config-dir", str(home / "conf"), "-m"
+    )
+    wait_until(lambda: bool(list(home.glob("outputs/runs/*/running"))), process)
+    own.write_text(text.replace("min_samples_leaf: 1", "min_samples_leaf: 200"))
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    for row in board(run):
+        manifest = json.loads((home / row["bundle"] / "manifest.json").read_text())
+        assert manifest["provenance"]["config"]["model"]["params"]["min_samples_leaf"] == 1
 
 
 def test_resume_never_trains_again_and_leaves_one_bundle(
@@ -143,7 +187,7 @@ def test_a_failure_is_tried_again_by_the_next_sweep(run: Run, small_table: list[
 
 def test_fail_fast_leaves_the_rest_pending(run: Run, small_table: list[str]) -> None:
     command = ("train", *small_table, "model=logreg", "sampler=smote", "fail_fast=true")
-    done = run(*command, "sampler.params.k_neighbors=500,5", "-m")
+    done = run(*command, "sampler.params.k_neighbors=500,5", "slots=1", "-m")
     assert done.code == 1
     assert [row["status"] for row in board(run)] == ["failed", "pending"]
 

@@ -13,7 +13,9 @@ from fraudlab.bundle import read_bundle
 from fraudlab.composition import Composer
 from fraudlab.config import Candidate
 from fraudlab.errors import DataError
-from fraudlab.experiment import RunResult, run_experiment
+from fraudlab.experiment import run_experiment
+from fraudlab.outcomes import RunResult
+from fraudlab.planning import plan_candidate
 from fraudlab.provenance import provenance
 from fraudlab.runs import Planned, RunRecord, read_result, run_folder
 from fraudlab.tables import Tables
@@ -25,7 +27,7 @@ from tests.sweeps import board
 def planned_of(*overrides: str) -> Planned:
     (candidate,) = Composer().plan(list(overrides), multirun=False).candidates
     assert isinstance(candidate, Candidate)
-    return Planned("abc", candidate.config, candidate.options, {}, "not asked for")
+    return msgspec.structs.replace(plan_candidate(candidate, Tables(lambda _: None)), run="abc")
 
 
 def trained(planned: Planned) -> RunRecord:
@@ -81,11 +83,9 @@ def test_warnings_reach_the_record_the_progress_and_the_leaderboard(
 
 def test_tables_that_were_read_are_not_read_again(home: Path, small_table: list[str]) -> None:
     planned, notes = planned_of(*small_table, "model=logreg"), []
-    tables = Tables(notes.append)
-    tables.table(planned.config)
     (home / "table.csv").unlink()
-    assert train_candidate(planned, tables, "a-sweep", None).status == "done"
-    assert len(notes) == 1
+    assert train_candidate(planned, Tables(notes.append), "a-sweep", None).status == "done"
+    assert notes == []
 
 
 @pytest.mark.parametrize("error", [DataError("too\nfew rows"), SystemExit(3), ZeroDivisionError()])
@@ -95,8 +95,9 @@ def test_any_failure_becomes_a_record_with_its_log(
     def fail(*_: object) -> None:
         raise error
 
+    planned = planned_of(*small_table, "model=logreg")
     monkeypatch.setattr(Tables, "table", fail)
-    record = trained(planned_of(*small_table, "model=logreg"))
+    record = trained(planned)
     assert (record.status, record.bundle, record.mlflow_run_id) == ("failed", None, "an-mlflow-run")
     assert read_result("abc") == record
     assert record.log is not None
@@ -111,9 +112,10 @@ def test_an_interrupt_passes_and_leaves_no_result(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
+    planned = planned_of(*small_table, "model=logreg")
     monkeypatch.setattr(Tables, "table", stop)
     with pytest.raises(KeyboardInterrupt):
-        trained(planned_of(*small_table, "model=logreg"))
+        trained(planned)
     assert read_result("abc") is None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from fraudlab.ranking import name_of
+from fraudlab.naming import name_of
 from fraudlab.reporting.findings import Findings
 from fraudlab.reporting.gathering import SweepFacts
 from fraudlab.reporting.svg import strip
@@ -63,7 +63,7 @@ def moved(found: Findings) -> list[Strip]:
 
 def forest(facts: SweepFacts) -> list[Strip]:
     """Return the differences of each to the best; below 0 the other is worse."""
-    rows = [row for row in facts.rows if row.comparison is not None][:FOREST]
+    rows = [row for row in facts.finished if row.comparison is not None][:FOREST]
     turned = []
     for row in rows:
         assert row.comparison is not None
@@ -94,7 +94,7 @@ def columns_left_out(found: Findings) -> int:
 
 def candidates_left_out(facts: SweepFacts) -> int:
     """Return how many compared candidates are not in the plot."""
-    return max(0, sum(row.comparison is not None for row in facts.rows) - FOREST)
+    return max(0, sum(row.comparison is not None for row in facts.finished) - FOREST)
 
 
 def _interval_text(value: float, interval: tuple[float, float] | None) -> str:

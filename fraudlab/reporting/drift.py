@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudlab.detector import read_column
+from fraudlab.encoding import read_column
 from fraudlab.manifest import Field
 from fraudlab.preprocess import Floats
 from fraudlab.reporting.rebuilding import Material

@@ -15,8 +15,9 @@ from fraudlab.home import outputs
 from fraudlab.keeping import kept_manifest
 from fraudlab.manifest import Manifest
 from fraudlab.protocols import Scores
-from fraudlab.ranking import Row, differing, leaderboard
+from fraudlab.ranking import Row, leaderboard
 from fraudlab.runs import DAMAGED, RunRecord, SweepRecord, read_run, read_sweep, run_folder
+from fraudlab.seeding import by_candidate, candidates_of, names_of
 from fraudlab.table import TableReport
 from fraudlab.wording import nearest
 
@@ -61,11 +62,26 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class SweepFacts:
-    """A sweep: its plan, its rows, the best first, and what tells them apart."""
+    """A sweep: its plan, its rows, the best first, and what tells its candidates apart."""
 
     record: SweepRecord
     rows: Sequence[Row]
     names: list[str]
+
+    @property
+    def finished(self) -> list[Row]:
+        """The candidates with a result, best first, each by the run that stands for it."""
+        return candidates_of(self.rows)
+
+    @property
+    def asked(self) -> int:
+        """How many candidates there are; runs that differ in nothing but the seed are one."""
+        return len(by_candidate(self.record.candidates))
+
+    @property
+    def run_word(self) -> str:
+        """What one of its runs is called: a candidate, unless some have several seeds."""
+        return "candidate" if self.asked == len(self.record.candidates) else "run"
 
 
 def find_run(run: str) -> RunRecord:
@@ -154,4 +170,4 @@ def gather_sweep(sweep: str) -> SweepFacts:
     """
     record = read_sweep(sweep)
     rows = leaderboard(record)
-    return SweepFacts(record, rows, differing(rows))
+    return SweepFacts(record, rows, names_of(rows))

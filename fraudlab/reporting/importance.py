@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraudlab.bootstrap import Interval, interval
-from fraudlab.detector import read_codes, read_numbers
+from fraudlab.encoding import read_codes, read_numbers
 from fraudlab.preprocess import Floats
 from fraudlab.protocols import Rows, Scores
 from fraudlab.reporting.drawing import Ranked, draw_clusters

@@ -9,7 +9,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from fraudlab.ranking import best_of, name_of
+from fraudlab.naming import name_of
+from fraudlab.ranking import best_of
 from fraudlab.reporting import dotplots, figures, tables, words
 from fraudlab.reporting.advice import advise
 from fraudlab.reporting.exploring import Explorer
@@ -35,7 +36,7 @@ def render_sweep(facts: SweepFacts, found: Findings | None) -> str:
     sweep = {
         "id": facts.record.sweep,
         "started": facts.record.started,
-        "count": len(facts.rows),
+        "count": facts.asked,
         "verdict": judge_sweep(facts),
         "board": tables.board(facts),
         "failures": tables.failures(facts),

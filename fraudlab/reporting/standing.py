@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fraudlab import registry
-from fraudlab.ranking import SAME_ROWS, Row, best_of, name_of, simplest_of
+from fraudlab.naming import name_of
+from fraudlab.ranking import SAME_ROWS, Row, best_of, simplest_of
 from fraudlab.reporting.gathering import SweepFacts
-from fraudlab.reporting.words import Statement, between, count, listed, number
+from fraudlab.reporting.words import Statement, between, count, listed, number, seeds_counted, span
 from fraudlab.runs import Status
 
 WAITING: tuple[Status, ...] = ("pending", "running")
@@ -26,7 +27,7 @@ def metric_of(facts: SweepFacts) -> str:
 def judge_sweep(facts: SweepFacts) -> list[Statement]:
     """Return what is to be said of a sweep, the most important first."""
     best = best_of(facts.rows)
-    done = [row for row in facts.rows if row.status == "done"]
+    done = facts.finished
     said: list[Statement] = []
     if best is not None:
         said = [*_winner(facts, best, done), *_comparison(facts, best, done)]
@@ -35,17 +36,13 @@ def judge_sweep(facts: SweepFacts) -> list[Statement]:
         reasons = listed(sorted({reason for row in done for reason in row.unmet}))
         said.append(Statement("bad", f"No candidate may win: {reasons}."))
     else:
-        said.append(
-            Statement("bad", f"None of {count(len(facts.rows), 'candidate')} has a result.")
-        )
+        said.append(Statement("bad", f"None of {count(facts.asked, 'candidate')} has a result."))
     return [*said, *_others(facts, done)]
 
 
 def _winner(facts: SweepFacts, best: Row, done: Sequence[Row]) -> Iterator[Statement]:
     metric = metric_of(facts)
-    value, sure = best.metrics.validation.get(metric), best.intervals.validation.get(metric)
-    measured = "not measured" if value is None else number(value)
-    text = f"{metric} {measured}{between(sure)} on validation"
+    text = f"{metric} {_measured(best, 'validation', metric)} on validation"
     if len(done) == 1:
         yield Statement(
             "note", f"{name_of(best, facts.names)} is the only one with a result: {text}."
@@ -53,6 +50,24 @@ def _winner(facts: SweepFacts, best: Row, done: Sequence[Row]) -> Iterator[State
     else:
         of = f"of {count(len(done), 'candidate')}"
         yield Statement("good", f"{name_of(best, facts.names)} won {of}: {text}.")
+    if best.seeds is not None:
+        yield Statement(
+            "note",
+            f"Its run of seed {best.seed} ships, the nearest the median: the best seed is a lucky"
+            " draw. The report of that run follows.",
+        )
+
+
+def _measured(row: Row, part: str, metric: str) -> str:
+    """Return a candidate's metric and how sure it is: about rows, or about the seeds it is of."""
+    value = getattr(row.means, part).get(metric)
+    if value is None:
+        return "not measured"
+    if row.seeds is None:
+        return f"{number(value)}{between(getattr(row.intervals, part).get(metric))}"
+    sure = getattr(row.seeds.intervals, part).get(metric)
+    told = "" if sure is None else f", with other seeds {span(sure)}"
+    return f"{number(value)} (mean of {seeds_counted(row.seeds)}{told})"
 
 
 def _comparison(facts: SweepFacts, best: Row, done: Sequence[Row]) -> Iterator[Statement]:
@@ -95,14 +110,11 @@ def _simplest(facts: SweepFacts, best: Row) -> Iterator[Statement]:
 
 def _on_test(facts: SweepFacts, best: Row) -> Iterator[Statement]:
     metric = metric_of(facts)
-    value, sure = best.metrics.test.get(metric), best.intervals.test.get(metric)
     if best.choices["split"] == SAME_ROWS:
         yield Statement("note", AGAIN)
-    elif value is not None:
-        yield Statement(
-            "note",
-            f"On test, measured last and ranking nothing, it has {number(value)}{between(sure)}.",
-        )
+    elif metric in best.means.test:
+        value = _measured(best, "test", metric)
+        yield Statement("note", f"On test, measured last and ranking nothing, it has {value}.")
 
 
 def _others(facts: SweepFacts, done: Sequence[Row]) -> Iterator[Statement]:
@@ -115,22 +127,19 @@ def _others(facts: SweepFacts, done: Sequence[Row]) -> Iterator[Statement]:
     if waiting:
         yield Statement(
             "bad",
-            f"{count(len(waiting), 'candidate')} without a result yet: this verdict is provisional."
-            " The same command goes on.",
+            f"{count(len(waiting), facts.run_word)} without a result yet: this verdict is"
+            " provisional. The same command goes on.",
         )
     broken = [row for row in facts.rows if row.status in BROKEN]
     if broken:
-        yield Statement("bad", f"{count(len(broken), 'candidate')} failed (reasons below).")
+        yield Statement("bad", f"{count(len(broken), facts.run_word)} failed (reasons below).")
     apart = [row for row in facts.rows if row.status == "not_applicable"]
     if apart:
         yield Statement("note", f"{count(len(apart), 'pair')} of choices did not apply.")
-    reused = [row for row in done if row.reused]
-    if reused:
-        which = (
-            "All results"
-            if len(reused) == len(done)
-            else f"{len(reused):,} of {len(done):,} results"
-        )
+    results = [row.reused for row in facts.rows if row.status == "done"]
+    if any(results):
+        few = f"{sum(results):,} of {len(results):,} results"
+        which = "All results" if all(results) else few
         yield Statement(
             "note", f"{which} were reused from before: same configuration, data and code."
         )

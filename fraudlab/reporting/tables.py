@@ -8,21 +8,13 @@ from typing import Any
 
 from fraudlab.bootstrap import Interval
 from fraudlab.config import GROUPS, to_plain
+from fraudlab.naming import differing, name_of, short, value_of
 from fraudlab.provenance import masked
-from fraudlab.ranking import (
-    BARRED,
-    HEADINGS,
-    NEAR,
-    OTHER_ROWS,
-    Row,
-    name_of,
-    place_of,
-    short,
-    value_of,
-)
+from fraudlab.ranking import BARRED, HEADINGS, NEAR, OTHER_ROWS, Row, place_of
 from fraudlab.reporting.gathering import RunFacts, SweepFacts
 from fraudlab.reporting.standing import metric_of
-from fraudlab.reporting.words import number, share, span
+from fraudlab.reporting.words import number, seeds_counted, share, span
+from fraudlab.seeding import Seeds
 from fraudlab.wording import value_text
 
 MAIN = (
@@ -105,18 +97,19 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The leaderboard: headings and rows."""
+    """The leaderboard: headings and rows, and whether any of them stands for several seeds."""
 
     rule: str
     choices: tuple[str, ...]
     headings: tuple[str, ...]
     rows: tuple[Ranked, ...]
     marks: tuple[str, ...]
+    seeds: bool
 
 
 def board(facts: SweepFacts) -> Board:
     """Return the finished candidates, best first, by their validation metrics."""
-    done = [row for row in facts.rows if row.status == "done"]
+    done = facts.finished
     ranked = metric_of(facts)
     shown = [name for name in HEADINGS if name not in {ranked, "average_precision"}]
     metrics = [ranked, *shown]
@@ -130,12 +123,14 @@ def board(facts: SweepFacts) -> Board:
         headings=tuple(HEADINGS.get(name, name) for name in metrics),
         rows=rows,
         marks=tuple(marks),
+        seeds=any(row.seeds is not None for row in done),
     )
 
 
 def _ranked(place: int, row: Row, names: list[str], metrics: Sequence[str]) -> Ranked:
-    values, intervals = row.metrics.validation, row.intervals.validation
-    remarks = [f"may not win: {reason}" for reason in row.unmet]
+    values, intervals = row.means.validation, (row.seeds or row).intervals.validation
+    remarks = [] if row.seeds is None else [_seeds_text(row.seeds, metrics[0])]
+    remarks += [f"may not win: {reason}" for reason in row.unmet]
     if row.simplest and place > 1:
         remarks.append("simplest within one standard error of the best")
     if row.reused:
@@ -153,6 +148,13 @@ def _ranked(place: int, row: Row, names: list[str], metrics: Sequence[str]) -> R
     )
 
 
+def _seeds_text(seeds: Seeds, metric: str) -> str:
+    """Return how many seeds it is the mean of, and how far they lie apart."""
+    std = seeds.std.validation.get(metric)
+    text = "" if std is None else f" (standard deviation {number(std)})"
+    return f"{seeds_counted(seeds)}{text}"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A candidate without a result, and why."""
@@ -164,11 +166,10 @@ class Failure:
 
 
 def failures(facts: SweepFacts) -> list[Failure]:
-    """Return the candidates without a result."""
+    """Return the runs without a result, each by its seed too where that tells it apart."""
+    names = differing(facts.rows)
     return [
-        Failure(
-            name_of(row, facts.names), row.status.replace("_", " "), row.error or "", row.log or ""
-        )
+        Failure(name_of(row, names), row.status.replace("_", " "), row.error or "", row.log or "")
         for row in facts.rows
         if row.status != "done"
     ]

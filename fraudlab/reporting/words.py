@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fraudlab.bootstrap import Interval
+from fraudlab.seeding import Seeds
 
 Tone = Literal["good", "note", "bad"]
 NO_BREAK = "\u00a0"
@@ -74,6 +75,13 @@ def count(value: int, one: str, many: str | None = None) -> str:
     ('1 candidate', '2,000 candidates')
     """
     return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+def seeds_counted(seeds: Seeds) -> str:
+    """Return how many seeds have a result, and of how many if not all."""
+    if seeds.count < seeds.asked:
+        return f"{seeds.count:,} of {seeds.asked:,} seeds"
+    return count(seeds.count, "seed")
 
 
 def span(interval: Interval, *, percent: bool = False) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from fraudlab.bundle import read_bundle
 from fraudlab.composition import Composer
-from fraudlab.detector import encode
+from fraudlab.encoding import encode
 from fraudlab.tables import Tables
 from tests.conftest import run_process
 from tests.serve.conftest import ULB_NAMES, pointers, problem

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fraudlab.columns import binary_label, numbers, plain, require_columns, times
+from fraudlab.locating import content_of
 from fraudlab.plugins.data.simulated import COLUMNS, RAW
 from fraudlab.reading import read_file
 from fraudlab.registry import register
@@ -33,6 +34,10 @@ class Handbook:
     """The source: a file of the published columns."""
 
     path: str | None
+
+    def state(self) -> str | None:
+        """Return the digest of the file."""
+        return content_of(self.path)
 
     def read(self) -> Raw:
         """Return the raw transactions in time order."""

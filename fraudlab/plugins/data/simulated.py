@@ -103,6 +103,10 @@ class Simulated:
     radius: float
     ties: Literal["customer", "published"]
 
+    def state(self) -> str:
+        """Return nothing new: parameters and code decide what is drawn."""
+        return ""
+
     def read(self) -> Raw:
         """Return the raw transactions in time order."""
         from fraudlab import simulator

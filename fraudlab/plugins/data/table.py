@@ -14,7 +14,7 @@ from fraudlab.columns import (
     times,
 )
 from fraudlab.errors import ConfigError, DataError
-from fraudlab.locating import Locator
+from fraudlab.locating import Locator, content_of
 from fraudlab.reading import read_file
 from fraudlab.registry import register
 from fraudlab.table import Columns, Raw
@@ -106,6 +106,10 @@ class TableFile:
     segment: str | None
     drop: tuple[str, ...]
     bounds: dict[str, tuple[float | None, float | None]]
+
+    def state(self) -> str | None:
+        """Return the digest of the file."""
+        return content_of(self.path)
 
     def read(self) -> Raw:
         """Return the rows, in time order where there is a time."""

@@ -57,6 +57,10 @@ class Toy:
     fraud_share: float
     random_state: int
 
+    def state(self) -> str:
+        """Return nothing new: parameters and code decide what is drawn."""
+        return ""
+
     def read(self) -> Raw:
         """Return the rows in the order they are drawn."""
         import polars as pl

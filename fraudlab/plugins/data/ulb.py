@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fraudlab.columns import binary_label, numbers, plain, require_columns
+from fraudlab.locating import content_of
 from fraudlab.reading import read_file
 from fraudlab.registry import register
 from fraudlab.table import Columns, Raw
@@ -35,6 +36,10 @@ class Ulb:
     """The source: a file with exactly the columns of creditcard.csv."""
 
     path: str | None
+
+    def state(self) -> str | None:
+        """Return the digest of the file."""
+        return content_of(self.path)
 
     def read(self) -> Raw:
         """Return the rows in the file's order, which is time order."""

@@ -1,0 +1,185 @@
+"""The driver: keeps a launcher's slots filled with candidates, and sees each of them to its record.
+
+Where the candidates come from is the source's business: a list, or a search that decides as it
+goes. A candidate that fails, crashes or overruns costs nothing but itself.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from fraudlab.config import Config
+from fraudlab.home import home
+from fraudlab.keeping import discard
+from fraudlab.launching.jobs import Ended, Job, Launcher
+from fraudlab.launching.opening import memory_of
+from fraudlab.locking import claimed
+from fraudlab.mirrored import Mirror
+from fraudlab.provenance import code_version, git_state
+from fraudlab.runs import (
+    Planned,
+    RunRecord,
+    forget_attempt,
+    read_result,
+    run_folder,
+    running_mark,
+    write_run,
+)
+
+TICK = 0.25  # seconds between two looks at what still runs
+
+
+class Watcher(Protocol):
+    """Who is told how the sweep goes on."""
+
+    def note(self, text: str) -> None:
+        """Say what is happening now."""
+
+    def expect(self, total: int | None) -> None:
+        """Learn how many candidates are to be trained; None when nobody knows."""
+
+    def started(self, planned: Planned) -> None:
+        """Learn that a candidate is being trained."""
+
+    def reused(self, planned: Planned, record: RunRecord) -> None:
+        """Learn of a result that stands from before."""
+
+    def finished(self, planned: Planned, record: RunRecord) -> None:
+        """Learn that a candidate has ended, one way or another."""
+
+    def tick(self) -> None:
+        """Show the time that has passed."""
+
+    def over(self) -> None:
+        """Learn that nothing more is trained."""
+
+
+class Source(Protocol):
+    """Where the candidates come from."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is nothing more to start, now or later."""
+
+    def next(self) -> Planned | None:
+        """Return the next candidate, or None when there is none to start now."""
+
+    def look(self, launcher: Launcher) -> None:
+        """Look at those that run, a few times a second; `launcher.stop` ends one early."""
+
+    def ended(self, planned: Planned, record: RunRecord) -> None:
+        """Learn how a candidate ended."""
+
+
+@dataclass(slots=True)
+class _Live:
+    planned: Planned
+    job: Job
+    earlier: RunRecord | None
+
+
+@dataclass(slots=True)
+class Driver:
+    """Drives the candidates of one sweep.
+
+    Attributes
+    ----------
+    config
+        What all candidates have in common is read from it.
+    sweep
+        The id they are trained for.
+    """
+
+    config: Config
+    sweep: str
+    launcher: Launcher
+    mirror: Mirror
+    watcher: Watcher
+    _live: dict[str, _Live] = field(default_factory=dict)
+    _stopped: bool = False
+
+    def drive(self, source: Source) -> None:
+        """Train what the source gives until it gives no more; Ctrl-C ends what still runs."""
+        try:
+            while self._goes_on(source):
+                for ended in self.launcher.ended(TICK):
+                    self._end(source, ended)
+                source.look(self.launcher)
+                self.watcher.tick()
+        finally:
+            self.launcher.close()
+            self.watcher.over()
+            for live in self._live.values():
+                stopped = RunRecord(
+                    live.planned.run, "killed", mlflow_run_id=live.job.mlflow_run_id
+                )
+                self.mirror.end_run(live.planned, stopped, run_folder(live.planned.run))
+
+    def _goes_on(self, source: Source) -> bool:
+        """Start candidates while there are slots for them; return whether there is more to do."""
+        while len(self._live) < self.launcher.slots and not self._stopped:
+            planned = source.next()
+            if planned is None:
+                break
+            self._start(planned)
+        if not self._live and not self._stopped and not source.exhausted:
+            time.sleep(TICK)  # for what another sweep is at work on
+        return bool(self._live) or not (self._stopped or source.exhausted)
+
+    def _start(self, planned: Planned) -> None:
+        self.watcher.started(planned)
+        forget_attempt(planned.run)
+        config = self.config
+        job = Job(
+            planned=planned,
+            sweep=self.sweep,
+            mlflow_run_id=self.mirror.start_run(planned),
+            home=str(home()),
+            folder=str(Path.cwd()),
+            threads=self.launcher.threads,
+            code=code_version(),
+            commit=git_state(),
+            again=config.resume == "never",
+            memory=memory_of(config, self.launcher.slots),
+            seconds=config.launcher.seconds,
+        )
+        self._live[planned.run] = _Live(planned, job, read_result(planned.run))
+        self.launcher.start(job)
+
+    def _end(self, source: Source, ended: Ended) -> None:
+        live = self._live.pop(ended.run)
+        record, earlier = _recorded(ended, live.job), live.earlier
+        self.mirror.end_run(live.planned, _own(record, live.job), run_folder(ended.run))
+        if earlier and earlier.bundle and record.bundle not in {None, earlier.bundle}:
+            discard(home() / earlier.bundle)
+        source.ended(live.planned, record)
+        self.watcher.finished(live.planned, record)
+        if record.status != "done" and self.config.fail_fast and not self._stopped:
+            self.watcher.note("fail_fast=true: the remaining candidates stay pending")
+            self._stopped = True
+            for run in self._live:
+                self.launcher.stop(run, "stopped, as another failed and fail_fast=true")
+
+
+def _own(record: RunRecord, job: Job) -> RunRecord:
+    """Return a record as the run that was opened for the job ends: another sweep may have won."""
+    if job.mlflow_run_id is None or record.mlflow_run_id == job.mlflow_run_id:
+        return record
+    return RunRecord(
+        record.run,
+        "killed",
+        error="another sweep trained it at the same time",
+        mlflow_run_id=job.mlflow_run_id,
+    )
+
+
+def _recorded(ended: Ended, job: Job) -> RunRecord:
+    """Return the record of a job that has ended, written where its worker could not."""
+    record = ended.record(job)
+    if ended.error is not None:
+        with claimed(running_mark(run_folder(ended.run))):  # takes the mark its worker left
+            write_run(record)
+    return record

@@ -23,8 +23,8 @@ class Standing:
     ----------
     total
         Candidates to be trained; None when nobody knows, as in a search.
-    done, failed
-        Those that have ended, with a result and without.
+    done, failed, pruned
+        Those that have ended: with a result, without, and given up by a search.
     running
         When each that runs was started (monotonic seconds), by name.
     best
@@ -36,6 +36,7 @@ class Standing:
     total: int | None = None
     done: int = 0
     failed: int = 0
+    pruned: int = 0
     running: dict[str, float] = field(default_factory=dict)
     best: str = ""
     began: float = field(default_factory=time.monotonic)
@@ -43,7 +44,7 @@ class Standing:
     @property
     def ended(self) -> int:
         """Candidates that have ended."""
-        return self.done + self.failed
+        return self.done + self.failed + self.pruned
 
     @property
     def left(self) -> float | None:
@@ -72,6 +73,8 @@ def _counts(standing: Standing) -> Iterator[str | tuple[str, str]]:
     of = "" if standing.total is None else f"/{standing.total}"
     yield (f"{standing.done}{of} done", "bold")
     yield f", {len(standing.running)} running"
+    if standing.pruned:
+        yield f", {standing.pruned} pruned"
     if standing.failed:
         yield ", "
         yield (f"{standing.failed} failed", "red")

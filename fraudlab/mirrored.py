@@ -19,7 +19,7 @@ from fraudlab.config import GROUPS
 from fraudlab.home import home
 from fraudlab.provenance import git_state
 from fraudlab.ranking import Row
-from fraudlab.runs import Planned, RunRecord, SweepRecord
+from fraudlab.runs import PRUNED, Planned, RunRecord, SweepRecord
 
 MAX_VALUE = 500
 PARENT = "mlflow.parentRunId"
@@ -165,7 +165,8 @@ def best_of_sweep(best: Row) -> tuple[dict[str, str], dict[str, float], dict[str
 
 def sweep_status(rows: Sequence[Row]) -> str:
     """Return MLflow's word for how a sweep ended."""
-    statuses = {row.status for row in rows}
+    kept = [row for row in rows if not (row.error or "").startswith(PRUNED)]
+    statuses = {row.status for row in kept}
     if statuses & {"failed", "timeout"}:
         return "FAILED"
     return "KILLED" if statuses & {"pending", "killed"} else "FINISHED"

@@ -43,9 +43,11 @@ def short(name: str, names: Sequence[str]) -> str:
 
 def name_of(candidate: Named, names: Sequence[str]) -> str:
     """Return a candidate's name among its like, such as 'xgb · smote · max_depth=3'."""
-    return " · ".join(
+    told = " · ".join(
         value_of(candidate, name)
         if name in candidate.options
         else f"{short(name, names)}={value_of(candidate, name)}"
         for name in names
+        if name in candidate.options or name in candidate.overrides
     )
+    return told or "defaults"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,7 @@ import msgspec
 from fraudlab.bundle import CHAMPION, read_bundle, switch_link
 from fraudlab.errors import UserError
 from fraudlab.home import bundles, outputs
+from fraudlab.ranking import Row, best_of, judged_alike
 from fraudlab.runs import RunRecord, read_run
 
 ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -63,6 +65,27 @@ def promote_run(run: str, teller: Teller, alias: str = CHAMPION) -> Path:
     switch_link(bundles(), alias, path.name)
     _tell_mlflow(record, alias, teller)
     return path
+
+
+def promote_first(rows: Sequence[Row], teller: Teller) -> None:
+    """Make the best of a leaderboard the champion where there is none; otherwise say how to."""
+    best = best_of(rows)
+    if best is None:
+        if any(row.status == "done" for row in rows):
+            teller.note("no candidate may win, so none is made the champion")
+        return
+    if champion() is None and not judged_alike(rows):
+        teller.note(f"best: run {best.run}, but not all were judged on the same rows: compare")
+        teller.note(f"and choose with: python -m fraudlab.promote run={best.run}")
+    elif champion() is None:
+        path = promote_run(best.run, teller)
+        teller.note(f"bundles/champion is now {path.name}")
+        teller.note("serve it with: python -m serve  (in a checkout: make serve)")
+    elif best.bundle is not None and Path(best.bundle).name == champion():
+        teller.note(f"the best, run {best.run}, is the champion already")
+    else:
+        teller.note(f"best: run {best.run}, bundle {best.bundle or '(not kept)'}")
+        teller.note(f"make it the champion with: python -m fraudlab.promote run={best.run}")
 
 
 def find_run(run: str) -> RunRecord:

@@ -34,6 +34,10 @@ LIBRARIES = (
 )
 
 
+_USER = re.compile(
+    r"(?<!/)//(?!/)\S*@"
+)  # up to the last @: what a password may hold is nobody's to say
+_ASKED = re.compile(r"(?i)(password|passwd|pwd|token|secret)=[^&\s]*")
 Commit: TypeAlias = tuple[str | None, bool | None]  # and whether the code goes beyond it
 
 
@@ -82,7 +86,9 @@ def provenance(
 
 def masked(value: Any) -> Any:
     """Return a value without the user and password that an address may carry."""
-    return re.sub(r"//[^/@\s]*@", "//***@", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return _ASKED.sub(r"\1=***", _USER.sub("//***@", value))
 
 
 def resume_key(config: Config, data_fingerprint: str) -> str:

@@ -47,6 +47,8 @@ class Sweep:
             write_sweep(self.record)
             if todo:
                 self._mirrored(todo, mirror)
+            else:
+                mirror.settle()
         return leaderboard(self.record)
 
     def _todo(self) -> list[Planned]:

@@ -14,7 +14,7 @@ from fraudlab.live import Standing, clock, view
 from fraudlab.naming import differing, name_of
 from fraudlab.protocols import Selection
 from fraudlab.ranking import HEADINGS, rank_key
-from fraudlab.runs import Planned, RunRecord
+from fraudlab.runs import PRUNED, Planned, RunRecord
 
 LONG = 60  # seconds: from here on the time left is worth saying
 
@@ -79,6 +79,9 @@ class Progress:
         if record.status == "done":
             standing.done += 1
             told = self._result(planned, record)
+        elif (record.error or "").startswith(PRUNED):
+            standing.pruned += 1
+            told = Text(f"{record.error}", style="dim")
         else:
             standing.failed += 1
             told = Text.assemble((record.status, "red"), f"  {record.error}")

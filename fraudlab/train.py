@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -22,7 +21,6 @@ from fraudlab.overrides import ALL_GROUPS
 
 if TYPE_CHECKING:
     from fraudlab.ranking import Row
-    from fraudlab.terminal import Progress
 
 USAGE = """\
 python -m fraudlab.train [group=option ...] [key=value ...] [-m]
@@ -33,14 +31,17 @@ champion when there is none yet.
 
   python -m fraudlab.train data=simulated_small model=lgbm
   python -m fraudlab.train model=logreg,xgb sampler=identity,smote -m
-  python -m fraudlab.train model=xgb model.params.max_depth=3,6 -m
+  python -m fraudlab.train model=xgb model.params.max_depth=3,6 seed=1,2,3 -m
+  python -m fraudlab.train model=glob(*) sampler=identity,smote -m --dry-run
   python -m fraudlab.train data=table data.path=my.csv data.label=is_fraud data.amount=amount
   python -m fraudlab.train experiment=handbook_baseline
 
 Groups and their options:
 {groups}
 
-Keys: seed=42  resume=auto|never|only  fail_fast=false  keep=5, every parameter of an option:
+Keys: seed=42  resume=auto|never|only  fail_fast=false  keep=5  slots=2 (candidates at a time;
+one per processor), what each may use: launcher.timeout=20m  launcher.memory=4GB, and every
+parameter of an option:
   model.params.max_depth=3  split.params.start=2018-07-25  data.path=my.csv
 what each outcome costs, and how intervals are drawn:
   costs.false_positive=5  costs.false_negative=amount|100  bootstrap.cluster=card|day|row
@@ -97,6 +98,7 @@ def _dry_run(plan: Plan) -> int:
 def train(plan: Plan) -> list[Row]:
     """Run a plan and show its leaderboard."""
     from fraudlab.board import print_leaderboard
+    from fraudlab.promotion import promote_first
     from fraudlab.ranking import leaderboard
     from fraudlab.sweep import Sweep
     from fraudlab.terminal import Progress
@@ -117,31 +119,8 @@ def train(plan: Plan) -> list[Row]:
     try:
         print_leaderboard(rows, show_test=False)
     finally:  # a reader of our output that has gone must not keep the champion from its place
-        _say_best(rows, progress)
+        promote_first(rows, progress)
     return rows
-
-
-def _say_best(rows: list[Row], progress: Progress) -> None:
-    from fraudlab.promotion import champion, promote_run
-    from fraudlab.ranking import best_of, judged_alike
-
-    best = best_of(rows)
-    if best is None:
-        if any(row.status == "done" for row in rows):
-            progress.note("no candidate may win, so none is made the champion")
-        return
-    if champion() is None and not judged_alike(rows):
-        progress.note(f"best: run {best.run}, but not all were judged on the same rows: compare")
-        progress.note(f"and choose with: python -m fraudlab.promote run={best.run}")
-    elif champion() is None:
-        path = promote_run(best.run, progress)
-        progress.note(f"bundles/champion is now {path.name}")
-        progress.note("serve it with: python -m serve  (in a checkout: make serve)")
-    elif best.bundle is not None and Path(best.bundle).name == champion():
-        progress.note(f"the best, run {best.run}, is the champion already")
-    else:
-        progress.note(f"best: run {best.run}, bundle {best.bundle or '(not kept)'}")
-        progress.note(f"make it the champion with: python -m fraudlab.promote run={best.run}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from fraudlab.runs import (
     FoldMetrics,
     Planned,
     RunRecord,
+    clear_leftovers,
     log_file,
     now,
     run_folder,
@@ -58,6 +59,7 @@ def train_candidate(
     commit
         Of the code, as it was when the sweep was launched; None looks it up.
     """
+    clear_leftovers(planned.run)
     started = RunRecord(planned.run, "running", sweep=sweep_id, mlflow_run_id=mlflow_run_id)
     try:
         table = tables.table(planned.config, planned.data_fingerprint)

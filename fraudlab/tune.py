@@ -110,6 +110,7 @@ def tune(
     wanted: Tune, seconds: float | None, asked: Asked, composer: Composer, config_dir: str | None
 ) -> int:
     """Search, and show what came of it; return the exit code."""
+    from fraudlab.promotion import promote_first
     from fraudlab.searching.allowance import Allowance
     from fraudlab.searching.searches import Search
     from fraudlab.terminal import Progress
@@ -131,7 +132,7 @@ def tune(
         progress.note("the same command goes on where this one stopped")
         raise
     _show(search, rows, progress, config_dir)
-    _promote_first(rows, progress)
+    promote_first(rows, progress)
     own = search.source.failed if search.source is not None else 0
     return 0 if not own and any(row.status == "done" for row in rows) else 1
 
@@ -153,7 +154,6 @@ def _show(search: Search, rows: list[Row], progress: Progress, config_dir: str |
         if line is not None:
             progress.note(line)
     if best is None:
-        progress.note("no candidate may win: nothing is made the champion")
         return
     words = next(t.notes["words"] for t in trials if t.notes.get("run") == best.run)
     said = findings.command(search.asked.words, words, config_dir)
@@ -161,24 +161,6 @@ def _show(search: Search, rows: list[Row], progress: Progress, config_dir: str |
     path = findings.write_recipe(search.name, planned, said)
     progress.note(f"the best, as a command: {said}")
     progress.note(f"and as a recipe: {os.path.relpath(path)}")
-
-
-def _promote_first(rows: list[Row], progress: Progress) -> None:
-    """Make the best the champion where there is none; say how to where there is."""
-    from fraudlab.promotion import champion, promote_run
-    from fraudlab.ranking import best_of
-
-    best = best_of(rows)
-    if best is None:
-        return
-    if champion() is None:
-        path = promote_run(best.run, progress)
-        progress.note(f"bundles/champion is now {path.name}")
-        progress.note("serve it with: python -m serve  (in a checkout: make serve)")
-    elif best.bundle is None or champion() != os.path.basename(best.bundle):  # noqa: PTH119
-        progress.note(f"make it the champion with: python -m fraudlab.promote run={best.run}")
-    else:
-        progress.note("it is the champion already")
 
 
 if __name__ == "__main__":

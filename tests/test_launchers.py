@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fraudlab.launching.on_ray import shares
-from tests import fake_slurm
-from tests.conftest import INTERRUPTED, ROOT, Done, Run, run_process
+from fraudlab.errors import FraudlabError
+from fraudlab.launching.jobs import Job
+from fraudlab.launching.remote import perform
+from fraudlab.runs import Planned
+from tests.candidates import make_config
+from tests.conftest import INTERRUPTED, ROOT, Run
+from tests.launched import begun, by_model, train, trained, wait_for_nobody
 from tests.outside import write_misbehaving
 from tests.sweeps import board, results, visible_bundles, wait_until
 
@@ -48,48 +48,6 @@ def other_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("other")
 
 
-def train(home: Path, *arguments: str, **variables: str) -> Done:
-    settings = {"FRAUDLAB_HOME": str(home)} | variables
-    return run_process("fraudlab.train", *arguments, "-m", cwd=home, **settings)
-
-
-def trained(home: Path) -> dict[str, Any]:
-    """Return the model's digest and all metrics of every finished run."""
-    found = {}
-    for run, content in results(home).items():
-        record = json.loads(content)
-        if record["status"] == "done":
-            model = (home / record["bundle"] / "model.onnx").read_bytes()
-            measured = (record["metrics"], record["intervals"], record["folds"])
-            found[run] = (hashlib.sha256(model).hexdigest(), *measured)
-    return found
-
-
-def by_model(run: Run) -> dict[str, dict[str, Any]]:
-    return {row["choices"]["model"]: row for row in board(run)}
-
-
-def alive(home: Path) -> list[str]:
-    """Return the commands of the processes that work for this home."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            known = (entry / "environ").read_bytes().split(b"\0")
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if f"FRAUDLAB_HOME={home}".encode() in known and int(entry.name) != os.getpid():
-            found.append(command)
-    return found
-
-
-def wait_for_nobody(home: Path) -> None:
-    end = time.monotonic() + 30
-    while alive(home) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert alive(home) == []
-
-
 @pytest.fixture
 def background(home: Path) -> Iterator[Any]:
     """Return a function that starts a sweep as a shell would: in a group of its own."""
@@ -116,10 +74,6 @@ def background(home: Path) -> Iterator[Any]:
         process.wait()
 
 
-def begun(home: Path) -> int:
-    return len([p for p in home.glob("outputs/runs/*/running") if p.stat().st_size])
-
-
 def test_inline_trains_what_local_trains(
     home: Path, run: Run, small_table: list[str], other_home: Path
 ) -> None:
@@ -141,7 +95,7 @@ def test_results_are_those_of_local_and_a_bad_end_costs_nobody_else(
     outside: dict[str, str],
 ) -> None:
     models = "model=crashing,logreg,sleepy,hungry,dying"
-    limits = ("slots=2", "launcher.timeout=15", "launcher.memory=900MB")
+    limits = ("slots=2", "launcher.timeout=10", "launcher.memory=900MB")
     done = train(home, *small_table, models, f"launcher={launcher}", *limits, **outside)
     assert done.code == 1, done.err
     rows = by_model(run)
@@ -156,7 +110,7 @@ def test_results_are_those_of_local_and_a_bad_end_costs_nobody_else(
     assert "crash" in rows["crashing"]["error"]
     assert "about to die" in rows["dying"]["error"]
     assert rows["hungry"]["error"].startswith("MemoryError")
-    assert "launcher.timeout (15 s); its last line: about to sleep" in rows["sleepy"]["error"]
+    assert "launcher.timeout (10 s); its last line: about to sleep" in rows["sleepy"]["error"]
     for name in ("crashing", "dying", "hungry", "sleepy"):
         assert "about to" in (home / rows[name]["log"]).read_text()
     lines = [line for line in done.err.splitlines() if line.strip()]
@@ -214,83 +168,6 @@ def test_a_job_outlives_its_driver_and_the_next_sweep_waits_for_it(
     assert list(left.iterdir()) == []
 
 
-# Ray
-
-
-@pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a Ray cluster as an administrator would; return its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = Path(f"/tmp/fl-test-{os.getpid()}")
-    command = ["start", "--head", "--block", f"--port={port}", f"--temp-dir={folder}"]
-    sizes = ["--num-cpus=2", f"--object-store-memory={80 << 20}", "--include-dashboard=false"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ray.scripts.scripts", *command, *sizes],
-        env={**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    end = time.monotonic() + 60
-    while not list(folder.glob("session_*/sockets/raylet")) and time.monotonic() < end:
-        time.sleep(0.1)
-    yield f"127.0.0.1:{port}"
-    process.terminate()
-    process.wait(timeout=30)
-    subprocess.run(["rm", "-rf", str(folder)], check=True)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("launcher", [RAY])
-def test_a_cluster_that_is_there_is_joined_and_stays(
-    launcher: str, home: Path, run: Run, small_table: list[str], cluster: str
-) -> None:
-    where = (f"launcher={launcher}", f"launcher.address={cluster}")
-    for model in ("tree", "logreg"):
-        done = train(home, *small_table, f"model={model}", *where, RAY_AUTH_MODE="disabled")
-        assert done.code == 0, done.err
-    assert [row["status"] for row in board(run)] == ["done"]
-    assert len(visible_bundles(home)) == 2
-
-
-def test_where_no_cluster_answers_is_said_at_once(run: Run, small_table: list[str]) -> None:
-    pytest.importorskip("ray")
-    done = run("train", *small_table, "launcher=ray", "launcher.address=127.0.0.1:1")
-    assert done.code == 2
-    assert "no Ray cluster can be reached at '127.0.0.1:1'" in done.err
-
-
-@pytest.mark.parametrize(
-    ("machines", "wanted", "count", "expected"),
-    [
-        ([4, 4], None, 100, (8, 1)),
-        ([4, 4], 2, 100, (2, 4)),
-        ([4, 4], 1, 100, (1, 4)),  # a fit is on one machine
-        ([4, 4], None, 2, (2, 4)),
-        ([2, 64], 2, 9, (2, 2)),  # and may come to the smaller
-        ([4], 9, 100, (9, 1)),
-        ([0.5, 0], None, 100, (16, 1)),  # a head that runs nothing
-        ([], 3, 2, (2, 1)),
-    ],
-)
-def test_a_cluster_is_shared_out(
-    machines: list[float],
-    wanted: int | None,
-    count: int,
-    expected: tuple[int, int],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("FRAUDLAB_THREADS")
-    assert shares(machines, wanted, count) == expected
-
-
-def test_threads_that_were_asked_for_are_each_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FRAUDLAB_THREADS", "4")
-    assert shares([8, 8], None, 100) == (4, 4)
-    assert shares([8, 8], 3, 100) == (3, 4)
-
-
 # What cannot start
 
 
@@ -335,57 +212,16 @@ def test_options_that_submitit_refuses_are_named_before_data_is_read(
     assert len(done.err.strip().splitlines()) == 1
 
 
-# Slurm's side of submitit, with its commands played by small scripts
-
-
-@pytest.fixture
-def slurm(tmp_path_factory: pytest.TempPathFactory, outside: dict[str, str]) -> dict[str, str]:
-    pytest.importorskip("submitit")
-    variables = fake_slurm.install(tmp_path_factory.mktemp("slurm"))
-    variables["PATH"] += f":{os.environ['PATH']}"
-    return variables | outside
-
-
-@pytest.mark.slow
-def test_slurm_is_asked_for_what_a_candidate_may_use_and_believed_how_it_ended(
-    home: Path, run: Run, small_table: list[str], slurm: dict[str, str]
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [("outputs", "another fraudlab, or other plugins"), ("elsewhere", "share the output folder")],
+)
+def test_a_machine_that_would_train_something_else_refuses(
+    folder: str, said: str, home: Path
 ) -> None:
-    limits = ("launcher.timeout=10m", "launcher.memory=900MB", "slots=3")
-    asked = "launcher.options={slurm_partition: cpu, cpus_per_task: 2}"
-    models = "model=crashing,dying,tree"
-    done = train(home, *small_table, models, "launcher=submitit", asked, *limits, **slurm)
-    assert done.code == 1, done.err
-    rows = by_model(run)
-    statuses = {name: row["status"] for name, row in rows.items()}
-    assert statuses == {"tree": "done", "crashing": "failed", "dying": "killed"}
-    assert "its Slurm job" in rows["crashing"]["error"]
-    assert "ended as OUT_OF_MEMORY" in rows["dying"]["error"]
-    scripts = [path.read_text() for path in Path(slurm["SLURM_FAKE"]).glob("*/script")]
-    assert len(scripts) == 3
-    for script in scripts:
-        for line in ("partition=cpu", "cpus-per-task=2", "time=15", "mem=1884MB"):
-            assert f"#SBATCH --{line}\n" in script
-    assert not list(home.glob("outputs/submitit/*"))
-
-
-@pytest.mark.slow
-def test_slurm_is_told_when_a_candidate_has_used_up_its_time(
-    home: Path, run: Run, small_table: list[str], slurm: dict[str, str]
-) -> None:
-    limits = ("launcher=submitit", "launcher.timeout=3")
-    done = train(home, *small_table, "model=sleepy", *limits, **slurm)
-    assert done.code == 1, done.err
-    assert by_model(run)["sleepy"]["status"] == "timeout"
-    assert "launcher.timeout (3 s)" in by_model(run)["sleepy"]["error"]
-    states = [path.read_text() for path in Path(slurm["SLURM_FAKE"]).glob("*/state")]
-    assert states == ["CANCELLED by 0\n"]
-    wait_for_nobody(home)
-
-
-def test_what_slurm_refuses_is_the_users_to_correct(
-    home: Path, small_table: list[str], slurm: dict[str, str]
-) -> None:
-    asked = ("launcher=submitit", "launcher.options={slurm_partition: nowhere}")
-    done = train(home, *small_table, "model=tree", *asked, **slurm)
-    assert done.code == 2, done.err
-    assert "invalid partition specified: nowhere; correct launcher.options" in done.err
+    (home / folder).mkdir()
+    planned = Planned("0" * 16, make_config(), {}, {}, "fingerprint")
+    job = Job(planned, "sweep", None, str(home), str(home), 1, "code", (None, None))
+    with pytest.raises(FraudlabError, match=said):
+        perform(job)
+    assert not results(home)

@@ -100,6 +100,8 @@ def test_what_cannot_change_a_result_is_not_in_its_key(run: Run, small_table: li
     [
         ("http://me:secret@host:5000/x", "http://***@host:5000/x"),
         ("postgresql://me@host/db", "postgresql://***@host/db"),
+        ("postgresql://me:se/cr@t@host/db", "postgresql://***@host/db"),
+        ("postgresql://host/db?user=me&password=x", "postgresql://host/db?user=me&password=***"),
         ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
         (None, None),
         (3, 3),

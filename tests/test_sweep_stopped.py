@@ -78,3 +78,22 @@ def test_a_full_disk_leaves_nothing_half_written(home: Path, small_table: list[s
     assert "Traceback" not in done.err
     assert list((home / "bundles").glob("*")) == []
     assert list(home.rglob("*.tmp")) == []
+
+
+def test_what_a_killed_process_left_half_written_is_cleared(
+    home: Path, run: Run, small_table: list[str]
+) -> None:
+    command = ("train", *small_table, "model=logreg")
+    assert run(*command).code == 0
+    (row,) = board(run)
+    left = [
+        home / "bundles" / f".20200101T000000Z-logreg-{row['run'][:8]}.12ab34cd.tmp",
+        home / "outputs" / "runs" / row["run"] / ".result.json.12ab34cd.tmp",
+    ]
+    other = home / "bundles" / ".20200101T000000Z-logreg-00000000.12ab34cd.tmp"
+    for path in (left[0], other):
+        path.mkdir()
+        (path / "model.onnx").touch()
+    left[1].touch()
+    assert run(*command, "resume=never").code == 0
+    assert [path.exists() for path in (*left, other)] == [False, False, True]

@@ -6,11 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from fraudlab.searching.dimensions import Dimension, Range
+from fraudlab.searching.spaces import read_space
+from fraudlab.searching.storing import address_of
+from fraudlab.searching.studies import Study
+from fraudlab.searching.workers import LOST
 from tests.conftest import INTERRUPTED, ROOT, Run
 from tests.searches import journals, notes, proposals, states, study_of, write_space
 from tests.sweeps import board, results, wait_until
@@ -156,3 +162,47 @@ def test_nothing_starts_that_would_not_fit(home: Path, run: Run, forest: list[st
     assert len(results(home)) == 2
     assert "budget" in done.err
     assert states(home) == ["COMPLETE"] * 2
+
+
+@pytest.fixture
+def studies(home: Path) -> Callable[[], Study]:
+    write_space(home, FOREST)
+    space = read_space("own", home / "conf" / "hparams_search" / "own.yaml")
+    return lambda: Study("own", address_of(None, "own"), space, 42, "key")
+
+
+def asked(study: Study, total: int | None = None) -> int | None:
+    answer = study.ask(lambda pick: {each.key: pick(each) for each in FIRST}, total)
+    return None if answer is None else answer[0]
+
+
+FIRST = [Dimension("model.params.max_depth", "model.params.max_depth", Range(1, 9))]
+
+
+def test_workers_that_ask_at_the_same_time_give_way(
+    home: Path, studies: Callable[[], Study]
+) -> None:
+    one, two = studies(), studies()
+    assert asked(one, total=1) == 0
+    assert asked(two, total=1) is None
+    assert one.counted() == 1
+    assert states(home) == ["RUNNING", "FAIL", "WAITING"]
+    one.leave(0)
+    assert asked(two, total=1) == 2  # what gave way comes again
+
+
+def test_a_worker_elsewhere_is_gone_when_nothing_is_heard_of_it(
+    home: Path, studies: Callable[[], Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("platform.node", lambda: "elsewhere")
+        there = studies()
+        asked(there)
+    here = studies()
+    assert here.recover() == 0
+    now = time.time()
+    monkeypatch.setattr("fraudlab.searching.workers.time.time", lambda: now + 2 * LOST)
+    assert here.recover() == 1
+    assert states(home) == ["FAIL", "WAITING"]
+    there.complete(0, 0.5)  # it was there all the same: too late, and no harm
+    assert states(home) == ["FAIL", "WAITING"]

@@ -10,17 +10,15 @@ import fcntl
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from fraudlab.launching.jobs import Ended, Job, last_words
-from fraudlab.locking import has_begun
-from fraudlab.runs import run_folder, running_mark
+from fraudlab.launching.remote import Watched
 
 PRELOADED = ["fraudlab.launching.preloaded"]
 # Read when a library is loaded, so they must be there when the server starts: more threads for
@@ -30,11 +28,8 @@ OOM_FIRST = "800"  # of 1000: when memory runs out the system ends a candidate, 
 
 
 @dataclass(slots=True)
-class _Running:
-    job: Job
-    process: ForkServerProcess
-    begun: float | None = None
-    stopped: Ended | None = None
+class _Running(Watched):
+    process: ForkServerProcess = field(kw_only=True)
 
 
 class Local:
@@ -52,28 +47,18 @@ class Local:
         process = context.Process(target=_alone, args=(job,), name=f"fraudlab-{job.run}")
         with _server_settings():
             process.start()
-        self._running[job.run] = _Running(job, process)
+        self._running[job.run] = _Running(job, process=process)
 
     def ended(self, wait: float) -> list[Ended]:
         """Return the jobs that have ended, after waiting at most `wait` seconds for one."""
         wait_for([each.process.sentinel for each in self._running.values()], wait)
         for each in self._running.values():
-            self._watch(each)
+            if (how := each.overrun()) is not None:
+                self._end(each, how)
         over = [each for each in self._running.values() if not each.process.is_alive()]
         for each in over:
             del self._running[each.job.run]
         return [_how(each) for each in over]
-
-    def _watch(self, running: _Running) -> None:
-        """End a job that has used up its time, which runs from when it was not waiting any more."""
-        job = running.job
-        if job.seconds is None:
-            return
-        if running.begun is None and has_begun(running_mark(run_folder(job.run))):
-            running.begun = time.monotonic()
-        if running.begun is not None and time.monotonic() - running.begun > job.seconds:
-            took = f"took longer than launcher.timeout ({job.seconds:g} s)"
-            self._end(running, Ended(job.run, "timeout", took + last_words(job.run)))
 
     def stop(self, run: str, why: str) -> None:
         """End a job early."""

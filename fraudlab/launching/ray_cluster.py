@@ -26,7 +26,6 @@ SETTINGS = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
 QUIET: Mapping[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-LOOPBACK = "127.0.0.1"
 OBJECTS = 80 << 20  # bytes, close to the least Ray accepts: results travel through files
 PATIENCE = 10.0  # seconds to wait for somebody at an address
 PREFIX = "fl-ray-"
@@ -59,7 +58,6 @@ def joined(address: str | None, processors: int) -> Iterator[None]:
                 num_cpus=processors,
                 object_store_memory=OBJECTS,
                 include_dashboard=False,
-                _node_ip_address=LOOPBACK,
                 _temp_dir=str(folder),
             )
     else:

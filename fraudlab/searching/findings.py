@@ -12,13 +12,13 @@ import yaml
 from fraudlab.bundle import write_atomic
 from fraudlab.config import GROUPS, to_plain
 from fraudlab.ranking import Row, best_of
-from fraudlab.runs import Planned
+from fraudlab.runs import PRUNED, Planned
 from fraudlab.searching.storing import folder
 from fraudlab.searching.trials import Trial
 from fraudlab.searching.words import typed
 
 SHOWN = 10  # rows of the leaderboard, and failures
-ENOUGH = 10  # trials with a value, below which nothing is said of what decided
+ENOUGH = 20  # trials with a value, below which nothing is said of what decided
 NOTABLE = 0.02  # share of the importances below which a dimension is not named
 
 
@@ -40,7 +40,7 @@ def counted(rows: Sequence[Row]) -> str:
 
 def _kind(row: Row) -> str:
     if row.status == "killed":
-        return "pruned" if (row.error or "").startswith("pruned") else "stopped"
+        return "pruned" if (row.error or "").startswith(PRUNED) else "stopped"
     return row.status.replace("_", " ")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fraudlab.config import Config
 from fraudlab.protocols import Selection
-from fraudlab.runs import read_stages
+from fraudlab.runs import PRUNED, read_stages
 from fraudlab.searching.studies import Study
 from fraudlab.tables import Tables
 
@@ -57,7 +57,7 @@ class Stages:
         ]
         median = f", the median of the others {statistics.median(others):.4f}" if others else ""
         return (
-            f"pruned after stage {len(means)} of {self.count}: {self.metric}"
+            f"{PRUNED} after stage {len(means)} of {self.count}: {self.metric}"
             f" {means[last]:.4f}{median}"
         )
 

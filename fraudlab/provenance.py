@@ -73,7 +73,7 @@ def provenance(
     known, dirty = commit or git_state()
     return Provenance(
         key=resume_key(config, data_fingerprint),
-        config=msgspec.to_builtins(config, str_keys=True),
+        config=msgspec.json.decode(msgspec.json.encode(config)),
         data_fingerprint=data_fingerprint,
         code=code_version(),
         commit=known,

@@ -61,7 +61,8 @@ def by_candidate(planned: Sequence[Planned]) -> list[tuple[Planned, ...]]:
     found: dict[bytes, list[Planned]] = {}
     for each in planned:
         others = {name: value for name, value in each.overrides.items() if name != SEED}
-        alike = msgspec.json.encode([each.options, others, each.data_fingerprint], order="sorted")
+        named = msgspec.to_builtins([each.options, others], str_keys=True)
+        alike = msgspec.json.encode([*named, each.data_fingerprint], order="sorted")
         found.setdefault(alike, []).append(each)
     return [tuple(sorted(group, key=_seed)) for group in found.values()]
 

@@ -95,26 +95,41 @@ class Reproduction:
     verbose: bool
     shown: dict[str, list[Row]] = field(default_factory=dict)
     _records: dict[str, RunRecord] = field(default_factory=dict)
+    _total: int = 0
+    _ended: int = 0
     _began: float = field(default_factory=time.monotonic)
 
     def note(self, text: str) -> None:
         """Say what is happening."""
         self._say(text, "\n")
 
-    def started(self, place: int, total: int, planned: Planned) -> None:
+    def expect(self, total: int | None) -> None:
+        """Learn how many are trained."""
+        self._total = total or 0
+
+    def started(self, planned: Planned) -> None:
         """Say what is being trained, on a line that goes away."""
         if sys.stderr.isatty():
-            self._say(f"{place}/{total} {_called(planned)} ...{self._left(place - 1, total)}", "")
+            told = f"{self._ended + 1}/{self._total} {_called(planned)} ...{self._left()}"
+            self._say(told, "")
+
+    def tick(self) -> None:
+        """Let the time pass."""
+
+    def over(self) -> None:
+        """Learn that nothing more is trained."""
 
     def reused(self, planned: Planned, record: RunRecord) -> None:
         """Take a result from before."""
         self._take(planned, record)
 
-    def finished(self, place: int, total: int, planned: Planned, record: RunRecord) -> None:
+    def finished(self, planned: Planned, record: RunRecord) -> None:
         """Take a result."""
+        self._ended += 1
         if self.verbose or not sys.stderr.isatty():
             took = f"{sum(record.seconds.values()):.1f} s"
-            self._say(f"{place}/{total} {_called(planned)}  {took}{self._left(place, total)}", "\n")
+            told = f"{self._ended}/{self._total} {_called(planned)}  {took}{self._left()}"
+            self._say(told, "\n")
         self._take(planned, record)
 
     def _take(self, planned: Planned, record: RunRecord) -> None:
@@ -163,8 +178,9 @@ class Reproduction:
         numbers = compare(line, candidate, record, TABLES[name].spread, known)
         return Row(line, numbers, reason=known.reason if known else "")
 
-    def _left(self, done: int, total: int) -> str:
-        left = (time.monotonic() - self._began) / max(done, 1) * (total - done)
+    def _left(self) -> str:
+        done = self._ended
+        left = (time.monotonic() - self._began) / max(done, 1) * (self._total - done)
         return f"; about {left / 60:.0f} min left" if done and left >= 60 else ""
 
     def _say(self, text: str, end: str) -> None:

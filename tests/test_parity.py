@@ -163,6 +163,7 @@ def test_a_faulty_export_writes_no_bundle(run, home: Path):
         "model=tree",
         "model.params.max_depth=5",
         "tracking=disabled",
+        "launcher=inline",
     )
     assert done.code == 1
     assert "nothing was written" in done.out + done.err

@@ -53,7 +53,7 @@ class Local:
         """Return the jobs that have ended, after waiting at most `wait` seconds for one."""
         wait_for([each.process.sentinel for each in self._running.values()], wait)
         for each in self._running.values():
-            if (how := each.overrun()) is not None:
+            if each.process.is_alive() and (how := each.overrun()) is not None:
                 self._end(each, how)
         over = [each for each in self._running.values() if not each.process.is_alive()]
         for each in over:
@@ -66,7 +66,8 @@ class Local:
             self._end(self._running[run], Ended(run, "killed", why))
 
     def _end(self, running: _Running, how: Ended) -> None:
-        running.stopped = running.stopped or how
+        if running.process.is_alive():  # otherwise it has come to an end of its own
+            running.stopped = running.stopped or how
         running.process.kill()
         running.process.join()
 

@@ -35,7 +35,8 @@ def test_the_page_says_when_to_choose_each(group):
 
 
 def test_the_tables_of_the_page_add_up():
-    rows = re.findall(r"^\| (?:logreg|xgb) \|(.+)\|$", TEXT, re.MULTILINE)
+    chapter = TEXT[TEXT.index("## The older rule's mistake") :]
+    rows = re.findall(r"^\| (?:logreg|xgb) \|(.+)\|$", chapter, re.MULTILINE)
     assert len(rows) == 12
     for row in rows:
         _, recall, precision, _, alerts, false, per_day, _ = (

@@ -72,9 +72,9 @@ def test_a_run_fits_once_per_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted: list[bytes] = []
     whole = exporting.fit_detector
 
-    def counted(config, table, rows):
-        fitted.append(rows.tobytes())
-        return whole(config, table, rows)
+    def counted(config, encoded, resampled):
+        fitted.append(resampled.X.tobytes())
+        return whole(config, encoded, resampled)
 
     monkeypatch.setattr(exporting, "fit_detector", counted)
     result = train(make_config(split=("kfold", {"n_splits": 3})), rows())

@@ -72,4 +72,5 @@ bench: setup-dev ## time simulator, features, training, the bootstrap and sweeps
 	@$(BIN)/python scripts/bench_sweep.py && $(BIN)/python scripts/bench_survival.py
 
 clean-cache: ## remove what can be computed again
-	@rm -rf "$${FRAUDLAB_HOME:-.}/.cache"
+	@rm -rf "$${FRAUDLAB_HOME:-.}/.cache/fraudlab"
+	@rmdir "$${FRAUDLAB_HOME:-.}/.cache" 2>/dev/null || true

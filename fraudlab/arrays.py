@@ -1,6 +1,6 @@
 """Arrays that can be computed again, kept in files that processes map into memory and share.
 
-An entry is a folder `.cache/<key>/` of .npy files and an `entry.json` that carries their digests.
+An entry is a folder `.cache/fraudlab/<key>/` of .npy files and an `entry.json` with their digests.
 It appears by one rename and is never changed, so that readers need no lock; a lock only keeps two
 processes from computing the same thing at the same time. A cache that is damaged, full or cannot be
 written costs time and never a result.
@@ -28,7 +28,7 @@ from fraudlab.trimming import cache_limit, make_room, remove
 
 ENTRY = "entry.json"
 Array = NDArray[Any]
-_UNREADABLE = (OSError, ValueError, msgspec.MsgspecError, UnicodeDecodeError, KeyError)
+_DAMAGED = (ValueError, msgspec.MsgspecError, UnicodeDecodeError, KeyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,13 @@ def read_kept(key: str, *, verify: bool = True, writable: bool = False) -> Kept 
         intact = not verify or {name: _digest(of) for name, of in arrays.items()} == entry.digests
         if not intact:
             raise ValueError(key)
-        os.utime(folder / ENTRY)  # what was used last is removed last
-    except FileNotFoundError:
+    except OSError:  # not there; or there, and this process may open or map no more
         return None
-    except _UNREADABLE:
+    except _DAMAGED:
         remove(folder)
         return None
+    with suppress(OSError):
+        os.utime(folder / ENTRY)  # what was used last is removed last
     return Kept(arrays, entry.meta)
 
 

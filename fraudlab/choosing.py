@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
+
+from fraudlab.config import Candidate, key_of
 from fraudlab.errors import ConfigError
 from fraudlab.wording import nearest, value_text
 
@@ -115,11 +118,34 @@ def combinations(axes: Sequence[Axis[T]], keys: Collection[str]) -> Iterator[dic
         yield {key: values[key] for key in keys}
 
 
-def draw(items: Sequence[T], size: int | None) -> list[T]:
+def draw(items: Sequence[T], size: int, alike: Sequence[Hashable]) -> list[T]:
     """Return `size` items in their order, drawn without replacement; all when there are no more.
 
-    The same items make the same draw, and a larger draw holds the smaller: it goes on from it.
+    Items for which `alike` says the same are drawn together and count once. The same items make the
+    same draw, and a larger draw holds the smaller: it goes on from it.
     """
-    order = list(range(len(items)))
+    order = list(dict.fromkeys(alike))
     random.Random(_DRAW_SEED).shuffle(order)  # noqa: S311 (nothing secret)
-    return [items[place] for place in sorted(order[:size])]
+    drawn = set(order[:size])
+    return [item for item, group in zip(items, alike, strict=True) if group in drawn]
+
+
+def draw_subset(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[str]]:
+    """Return the candidates of `subset`, and what to say of them; all where there are no more.
+
+    One that is asked for with several seeds counts once, and is drawn with all of them.
+    """
+    size = candidates[0].config.subset
+    applicable = [each for each in candidates if each.not_applicable is None]
+    distinct = list({key_of(each.config): each for each in reversed(applicable)}.values())[::-1]
+    alike = [_but_for_seed(each) for each in distinct]
+    count = len(set(alike))
+    if size is None or count <= size:
+        return list(candidates), []
+    return draw(distinct, size, alike), [f"subset: {size:,} drawn of {count:,} candidates"]
+
+
+def _but_for_seed(candidate: Candidate) -> bytes:
+    others = {key: value for key, value in candidate.overrides.items() if key != "seed"}
+    plain = msgspec.to_builtins([candidate.options, others], str_keys=True)
+    return msgspec.json.encode(plain, order="sorted")

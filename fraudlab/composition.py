@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from fraudlab.checking import checked, contradiction
-from fraudlab.choosing import EXCLUDE, PAIR, axes_of, combinations, draw, in_full
-from fraudlab.config import COMMON_KEYS, Candidate, key_of, parse
+from fraudlab.choosing import EXCLUDE, PAIR, axes_of, combinations, draw_subset, in_full
+from fraudlab.config import COMMON_KEYS, Candidate, parse
 from fraudlab.errors import ConfigError, NotApplicableError
 from fraudlab.excluding import Exclusions
 from fraudlab.folders import RECIPE, Folders
@@ -119,7 +119,7 @@ class Composer:
                 candidates += self._candidates(said, exclusions, is_sweep=is_sweep)
         notes = [*exclusions.notes()]
         _check_shared(candidates)
-        drawn, told = _drawn(candidates)
+        drawn, told = draw_subset(candidates)
         left_out = exclusions.left_out + len(candidates) - len(drawn)
         return Plan(tuple(drawn), is_sweep, left_out, (*notes, *told))
 
@@ -221,16 +221,6 @@ def _candidate(
     config = checked(parse(plain))
     by_hand = {setting.key: setting.value for setting in _values(settings)}
     return Candidate(config, composed.chosen, by_hand, contradiction(config))
-
-
-def _drawn(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[str]]:
-    """Return the candidates of `subset`, and what to say of them; all where there are no more."""
-    size = candidates[0].config.subset
-    applicable = [each for each in candidates if each.not_applicable is None]
-    distinct = list({key_of(each.config): each for each in reversed(applicable)}.values())[::-1]
-    if size is None or len(distinct) <= size:
-        return list(candidates), []
-    return draw(distinct, size), [f"subset: {size:,} drawn of {len(distinct):,} candidates"]
 
 
 def _check_shared(candidates: Sequence[Candidate]) -> None:

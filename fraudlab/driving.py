@@ -16,9 +16,9 @@ from fraudlab.home import home
 from fraudlab.keeping import discard
 from fraudlab.launching.jobs import Ended, Job, Launcher
 from fraudlab.launching.opening import memory_of
-from fraudlab.locking import claimed
+from fraudlab.locking import claimed_now
 from fraudlab.mirrored import Mirror
-from fraudlab.provenance import code_version, git_state
+from fraudlab.provenance import code_version, git_state, source_version
 from fraudlab.runs import (
     Planned,
     RunRecord,
@@ -98,13 +98,20 @@ class Driver:
     launcher: Launcher
     mirror: Mirror
     watcher: Watcher
+    _memory: int | None = field(init=False)
     _live: dict[str, _Live] = field(default_factory=dict)
+    _over: list[tuple[_Live, RunRecord]] = field(default_factory=list)
     _stopped: bool = False
+
+    def __post_init__(self) -> None:
+        # once, so that it does not depend on what runs when a candidate is started
+        self._memory = memory_of(self.config, self.launcher.slots)
 
     def drive(self, source: Source) -> None:
         """Train what the source gives until it gives no more; Ctrl-C ends what still runs."""
         try:
             while self._goes_on(source):
+                self._tell()
                 for ended in self.launcher.ended(TICK):
                     self._end(source, ended)
                 source.look(self.launcher)
@@ -112,14 +119,15 @@ class Driver:
         finally:
             self.launcher.close()
             self.watcher.over()
-            for live in self._live.values():
-                stopped = RunRecord(
-                    live.planned.run, "killed", mlflow_run_id=live.job.mlflow_run_id
-                )
-                self.mirror.end_run(live.planned, stopped, run_folder(live.planned.run))
+            self._over += [(live, _left(live.job)) for live in self._live.values()]
+            self._tell()
 
     def _goes_on(self, source: Source) -> bool:
         """Start candidates while there are slots for them; return whether there is more to do."""
+        if not self._stopped and source_version() != code_version():
+            self.watcher.note("fraudlab's source has changed: what was not started stays pending;")
+            self.watcher.note("the same command goes on with the new source")
+            self._stopped = True
         while len(self._live) < self.launcher.slots and not self._stopped:
             planned = source.next()
             if planned is None:
@@ -143,7 +151,7 @@ class Driver:
             code=code_version(),
             commit=git_state(),
             again=config.resume == "never",
-            memory=memory_of(config, self.launcher.slots),
+            memory=self._memory,
             seconds=config.launcher.seconds,
         )
         self._live[planned.run] = _Live(planned, job, read_result(planned.run))
@@ -151,10 +159,8 @@ class Driver:
 
     def _end(self, source: Source, ended: Ended) -> None:
         live = self._live.pop(ended.run)
-        record, earlier = _recorded(ended, live.job), live.earlier
-        self.mirror.end_run(live.planned, _own(record, live.job), run_folder(ended.run))
-        if earlier and earlier.bundle and record.bundle not in {None, earlier.bundle}:
-            discard(home() / earlier.bundle)
+        record = _recorded(ended, live.job)
+        self._over.append((live, record))
         source.ended(live.planned, record)
         self.watcher.finished(live.planned, record)
         if record.status != "done" and self.config.fail_fast and not self._stopped:
@@ -162,6 +168,16 @@ class Driver:
             self._stopped = True
             for run in self._live:
                 self.launcher.stop(run, "stopped, as another failed and fail_fast=true")
+
+    def _tell(self) -> None:
+        """Tell the mirror of those that have ended: it takes its time, so slots come first."""
+        while self._over:
+            live, record = self._over[0]
+            self.mirror.end_run(live.planned, _own(record, live.job), run_folder(record.run))
+            before = live.earlier.bundle if live.earlier else None
+            if before is not None and record.bundle not in {None, before}:
+                discard(home() / before)
+            del self._over[0]
 
 
 def _own(record: RunRecord, job: Job) -> RunRecord:
@@ -177,9 +193,23 @@ def _own(record: RunRecord, job: Job) -> RunRecord:
 
 
 def _recorded(ended: Ended, job: Job) -> RunRecord:
-    """Return the record of a job that has ended, written where its worker could not."""
+    """Return the record of a job that has ended, written where its worker could not.
+
+    A result that is there stays: its worker came to an end just before it was to be stopped, or
+    another sweep has trained the candidate meanwhile, or is about to.
+    """
+    found = ended.result(job)
+    if found is not None:
+        return found
     record = ended.record(job)
-    if ended.error is not None:
-        with claimed(running_mark(run_folder(ended.run))):  # takes the mark its worker left
+    with claimed_now(running_mark(run_folder(ended.run))) as ours:  # with the mark its worker left
+        found = ended.result(job)
+        if found is None and ours:
             write_run(record)
-    return record
+    return found or record
+
+
+def _left(job: Job) -> RunRecord:
+    """Return what is known of a job that was still running when everything was stopped."""
+    found = Ended(job.run).result(job)
+    return found or RunRecord(job.run, "killed", mlflow_run_id=job.mlflow_run_id)

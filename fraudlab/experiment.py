@@ -148,15 +148,14 @@ class Experiment:
         """Return the fold's test, scored by what its bundle holds once everything is fixed."""
         validated = self._validate(fold.cut)
         exported = self.exporter.export(fold.test.fit)
-        for rows in (fold.cut.judge, fold.test.judge):
-            self.exporter.margins(fold.test.fit, rows)  # raises unless exact there
+        self.exporter.margins(fold.test.fit, fold.cut.judge)  # raises unless exact there
+        margins = self.exporter.margins(fold.test.fit, fold.test.judge)
         manifest = new_manifest(
             self.config, self.table, self.provenance, exported, validated.fitted, fold
         )
         scorer = Scorer(manifest, exported.runner)
         with self.clock.step("score"):
-            matrix = self.folds.judged(fold.test.fit, fold.test.judge)
-            scores = self._truth(fold.test.judge, scorer.scores(matrix))
+            scores = self._truth(fold.test.judge, scorer.calibrated(margins))
             part = Part(scores, scorer.thresholds(_amounts(scores)), scores)
             return Judged(manifest, measure(self.config, part, self._on_train(fold.test.fit)))
 
@@ -177,7 +176,8 @@ class Experiment:
         with self.clock.step("pack"):
             manifest = completed(judged.manifest, own, outcomes, cut)
             exported = self.exporter.export(train)
-            return pack_bundle(manifest, exported, self.table, train, scores.score, config.seed)
+            rows = self.folds.drawn(train, config.seed)
+            return pack_bundle(manifest, exported, self.table, train, scores.score, rows)
 
 
 def run_experiment(

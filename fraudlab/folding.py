@@ -21,10 +21,12 @@ from fraudlab import registry
 from fraudlab.arrays import Array, Kept, kept_arrays, key_of_parts
 from fraudlab.config import Config
 from fraudlab.encoding import encode, fit_preprocess, learn_fields
+from fraudlab.golden import draw_rows
 from fraudlab.leaks import warn_of_giveaways
 from fraudlab.manifest import Field
 from fraudlab.preprocess import Matrix, Preprocess
 from fraudlab.protocols import Resampled, Rows
+from fraudlab.scoring import Value
 from fraudlab.table import Table
 
 
@@ -134,6 +136,16 @@ class Folds:
             return Kept({})
 
         self._kept("giveaways", look, digest(rows))
+
+    def drawn(self, rows: Rows, seed: int) -> list[list[Value]]:
+        """Return rows drawn from what is known of `rows`, which golden rows are chosen from."""
+        fields = self.encoded(rows).fields
+
+        def draw() -> Kept:
+            return Kept({}, draw_rows(self.table, fields, rows, seed))
+
+        values: list[list[Value]] = self._kept("drawn", draw, digest(rows), seed).meta
+        return values
 
     def _kept(self, kind: str, make: Callable[[], Kept], *parts: Any) -> Kept:
         """Return what `make` makes, from files where they are kept; it warns as it did then."""

@@ -49,22 +49,29 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alert_rate: float
 
 
-def golden_rows(scorer: Scorer, table: Table, train: Rows, seed: int) -> bytes:
-    """Return golden.ndjson: the first line a normal row, the others from low to high scores."""
+def draw_rows(table: Table, fields: tuple[Field, ...], train: Rows, seed: int) -> list[list[Value]]:
+    """Return rows that no model has been asked about yet: a normal one, then many like train's.
+
+    They are drawn from the quantiles and levels of train, field by field, and none is a copy.
+    """
     random = np.random.default_rng(seed)
     genuine = train[table.label[train] == 0]
     fraud = train[table.label[train] == 1]
-    rows = [[_typical(table, field, genuine) for field in scorer.fields]]
+    rows = [[_typical(table, field, genuine) for field in fields]]
     for source in (genuine, fraud):
-        columns = [_draw(table, field, source, random) for field in scorer.fields]
+        columns = [_draw(table, field, source, random) for field in fields]
         rows += [list(values) for values in zip(*columns, strict=True)]
-    rows = _without_copies(rows, table, scorer.fields, train)
+    return _without_copies(rows, table, fields, train)
+
+
+def golden_rows(scorer: Scorer, rows: Sequence[Sequence[Value]]) -> bytes:
+    """Return golden.ndjson: the first line the first row, the others from low to high scores."""
     order = np.argsort(scorer.score_rows(rows[1:]), kind="stable") + 1
     spread = np.linspace(0, len(order) - 1, ROWS - 1).astype(int)
     return _lines(scorer, [rows[0], *(rows[at] for at in order[spread])])
 
 
-def _lines(scorer: Scorer, rows: list[list[Value]]) -> bytes:
+def _lines(scorer: Scorer, rows: Sequence[Sequence[Value]]) -> bytes:
     scores, cuts = scorer.score_rows(rows), scorer.row_thresholds(rows)
     names = [field.name for field in scorer.fields]
     golden = [

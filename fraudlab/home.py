@@ -22,5 +22,5 @@ def bundles() -> Path:
 
 
 def cache() -> Path:
-    """Return the folder of what can be computed again."""
-    return home() / ".cache"
+    """Return the folder of what can be computed again: ours alone, wherever home is."""
+    return home() / ".cache" / "fraudlab"

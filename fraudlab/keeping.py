@@ -35,19 +35,37 @@ def keep_best(rows: Sequence[Row], trained: set[str], keep: int) -> None:
         record = read_result(row.run)
         if row.run not in trained or record is None or record.bundle is None:
             continue
-        if discard(home() / record.bundle):
+        bundle = home() / record.bundle
+        if _may_go(bundle):  # from the record first: a result must not miss its bundle
             write_run(msgspec.structs.replace(record, bundle=None))
+            shutil.rmtree(bundle, ignore_errors=True)
 
 
-def discard(bundle: Path) -> bool:
-    """Remove a bundle's folder unless a link such as `champion` points at it.
+def discard(bundle: Path) -> None:
+    """Remove a bundle's folder unless a link such as `champion` points at it."""
+    if _may_go(bundle):
+        shutil.rmtree(bundle, ignore_errors=True)
 
-    What does not lie in bundles/ is not touched, whatever a damaged record says.
+
+def _may_go(bundle: Path) -> bool:
+    """Whether no link points at it; what does not lie in bundles/ stays, whatever a record says."""
+    return bundle.name not in _linked() and bundle.parent.resolve() == bundles().resolve()
+
+
+def clear_leftovers(run: str) -> None:
+    """Remove what a killed process left of a run, half-written or named by no record.
+
+    Only the holder of the run's claim may: nobody else is at work on it then.
     """
-    if bundle.name in _linked() or bundle.parent.resolve() != bundles().resolve():
-        return False
-    shutil.rmtree(bundle, ignore_errors=True)
-    return True
+    for path in run_folder(run).glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+    record = read_result(run)
+    own = Path(record.bundle).name if record is not None and record.bundle else None
+    for folder in bundles().glob(f"*-{run[:8]}"):
+        if folder.name != own:
+            discard(folder)
+    for folder in bundles().glob(f".*-{run[:8]}.*.tmp"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _linked() -> set[str]:

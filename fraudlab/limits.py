@@ -19,10 +19,16 @@ BYTES = {"": 1, "b": 1} | {
 }
 DURATION_RULE = "must be seconds, or a number with s, m, h or d such as 20m"
 SIZE_RULE = "must be a number with MB, GB, MiB or GiB such as 4GB"
+READ = {  # what each launcher reads, beside its name
+    "local": ("timeout", "memory"),
+    "inline": (),
+    "ray": ("timeout", "memory", "address"),
+    "submitit": ("timeout", "memory", "options"),
+}
 _WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 
 
-class Launcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LauncherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What runs the candidates of a sweep.
 
     Attributes
@@ -37,14 +43,14 @@ class Launcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address
         Of ray: the cluster; None starts one on this machine.
     options
-        Of submitit: what its executor is told, such as slurm_partition.
+        Of submitit: what its executor is told, such as slurm_partition; None is nothing.
     """
 
     name: Literal["local", "inline", "ray", "submitit"] = "local"
     timeout: str | float | None = None
     memory: str | int | None = None
     address: str | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] | None = {}
 
     @property
     def seconds(self) -> float | None:
@@ -57,12 +63,23 @@ class Launcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return None if self.memory is None else size(self.memory)
 
     def fault(self) -> tuple[str, str] | None:
-        """Return the key that cannot be understood, and what it must be; None is fine."""
+        """Return the key that is unread or cannot be understood, and what to do; None is fine."""
+        for key in self.__struct_fields__[1:]:
+            unset, got = getattr(LauncherSettings(), key), getattr(self, key)
+            if got is not None and got != unset and key not in READ[self.name]:
+                readers = [f"launcher={name}" for name, keys in READ.items() if key in keys]
+                return key, (
+                    f"is not read by launcher={self.name}, got {got!r}: leave it out"
+                    f" (launcher.{key}=null), or choose {' or '.join(readers)}"
+                )
         if self.timeout is not None and not duration(self.timeout):
             return "timeout", f"{DURATION_RULE}, above 0; got {self.timeout!r}"
         if self.memory is not None and not size(self.memory):
             return "memory", f"{SIZE_RULE}, above 0; got {self.memory!r}"
         return None
+
+
+Launcher = LauncherSettings  # as `config` calls it, whose key it is
 
 
 def duration(text: str | float) -> float | None:

@@ -26,7 +26,7 @@ class Standing:
     done, failed, pruned
         Those that have ended: with a result, without, and given up by a search.
     running
-        When each that runs was started (monotonic seconds), by name.
+        The name of each that runs, and when it was started (monotonic seconds); oldest first.
     best
         The best so far in words; empty before there is one.
     began
@@ -37,7 +37,7 @@ class Standing:
     done: int = 0
     failed: int = 0
     pruned: int = 0
-    running: dict[str, float] = field(default_factory=dict)
+    running: list[tuple[str, float]] = field(default_factory=list)
     best: str = ""
     began: float = field(default_factory=time.monotonic)
 
@@ -87,13 +87,12 @@ def _counts(standing: Standing) -> Iterator[str | tuple[str, str]]:
 
 def _running(standing: Standing) -> Iterator[Text]:
     now = time.monotonic()
-    oldest = sorted(standing.running.items(), key=lambda each: each[1])
-    for name, since in oldest[:SHOWN]:
+    for name, since in standing.running[:SHOWN]:
         yield Text.assemble(
             (f"  {clock(now - since)} ", "dim"), name, no_wrap=True, overflow="ellipsis"
         )
-    if len(oldest) > SHOWN:
-        yield Text(f"  and {len(oldest) - SHOWN} more", style="dim")
+    if len(standing.running) > SHOWN:
+        yield Text(f"  and {len(standing.running) - SHOWN} more", style="dim")
 
 
 def clock(seconds: float) -> str:

@@ -24,6 +24,20 @@ def claimed(mark: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[
         os.close(handle)
 
 
+@contextlib.contextmanager
+def claimed_now(mark: Path) -> Iterator[bool]:
+    """Hold `mark` while the block runs if nobody holds it; yield whether it is held."""
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(mark, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        ours = _try_lock(handle, fcntl.LOCK_EX) and _is_same_file(handle, mark)
+        yield ours
+        if ours:
+            mark.unlink(missing_ok=True)
+    finally:
+        os.close(handle)
+
+
 def _locked(mark: Path, waiting: Callable[[], None]) -> int:
     while True:
         handle = os.open(mark, os.O_RDWR | os.O_CREAT, 0o644)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fraudlab import mirrored
-from fraudlab.runs import Planned, RunRecord
+from fraudlab.ranking import Row, best_of
+from fraudlab.runs import Planned, RunRecord, read_result
+from fraudlab.seeding import seed_summaries
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,10 +33,14 @@ ENDED = {"done": "FINISHED", "killed": "KILLED"}
 class MirrorRuns:
     """The runs of this home in one experiment."""
 
-    def __init__(self, client: MlflowClient, entities: ModuleType, experiment_id: str) -> None:
+    def __init__(
+        self, client: MlflowClient, entities: ModuleType, experiment_id: str, store: mirrored.Store
+    ) -> None:
         self.client = client
+        self.store = store
         self._entities = entities
         self._experiment_id = experiment_id
+        self._home = mirrored.here()
 
     def find(self, condition: str) -> Iterator[Run]:
         """Yield the runs of this home that meet a condition of MLflow's, the oldest first."""
@@ -47,7 +53,7 @@ class MirrorRuns:
                 order_by=["attributes.start_time ASC"],
                 page_token=token,
             )
-            yield from (run for run in page if run.data.tags.get(mirrored.HOME) == mirrored.here())
+            yield from (run for run in page if run.data.tags.get(mirrored.HOME) == self._home)
             token = page.token
             if not token:
                 return
@@ -115,6 +121,29 @@ class MirrorRuns:
         for name in mirrored.files_of(record):
             if (folder / name).is_file():
                 self.client.log_artifact(run, str(folder / name))
+
+    def finish_sweep(self, parent: str, rows: Sequence[Row]) -> None:
+        """Write the leaderboard and the best child to a sweep's parent, and leave it open."""
+        best = best_of(rows)
+        self._tag_best(best, {row.run for row in rows}, parent)
+        if best is not None:
+            self.write(parent, *mirrored.best_of_sweep(best))
+        tables = {"leaderboard.json": rows, "seeds.json": seed_summaries(rows)}
+        for name, table in tables.items():
+            if table:
+                self.client.log_dict(parent, mirrored.to_json_values(table), name)
+
+    def _tag_best(self, best: Row | None, candidates: set[str], parent: str) -> None:
+        """Tag the best child, which may be of an earlier sweep, and no other of the candidates."""
+        record = None if best is None else read_result(best.run)
+        run = None if record is None else record.mlflow_run_id
+        if run is not None and self.find_one(run) is None:  # it is mirrored in another store
+            run = None
+        self.move_tag(
+            mirrored.BEST, run, lambda other: other.data.tags.get(mirrored.RUN) in candidates
+        )
+        if run is not None:
+            self.client.set_tag(parent, "fraudlab.best_mlflow_run_id", run)
 
     def end(self, run: str, status: str, finished: str | None = None, started: int = 0) -> None:
         """Close a run that ended now or, when it was found too late, in the past."""

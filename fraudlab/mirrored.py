@@ -6,7 +6,7 @@ How MLflow is told is the business of `tracking`.
 from __future__ import annotations
 
 import math
-import platform
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import msgspec
 import yaml
 
-from fraudlab.bundle import MANIFEST
+from fraudlab.bundle import MANIFEST, write_atomic
 from fraudlab.config import GROUPS
-from fraudlab.home import home
+from fraudlab.home import outputs
+from fraudlab.locking import claimed
 from fraudlab.provenance import git_state
 from fraudlab.ranking import Row
 from fraudlab.runs import PRUNED, Planned, RunRecord, SweepRecord
@@ -41,6 +42,13 @@ SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+
+
+class Store(msgspec.Struct, frozen=True):
+    """Where a mirror keeps its runs: an address without secrets, and an experiment there."""
+
+    uri: str
+    experiment: str
 
 
 class Mirror(Protocol):
@@ -185,5 +193,22 @@ def to_json_values(value: Any) -> Any:
 
 
 def here() -> str:
-    """Return whose runs these are: on a shared server other folders have theirs."""
-    return f"{platform.node()}:{home()}"
+    """Return whose runs these are: on a shared server other output folders have theirs.
+
+    It is drawn once and kept in the folder, as machines and containers that share the folder know
+    it by different host names and paths. What copies the folder copies it too.
+    """
+    path = outputs() / "home.id"
+    found = _written(path)
+    if not found:
+        with claimed(path.with_name(".home.id.lock")):
+            found = _written(path) or secrets.token_hex(8)
+            write_atomic(path, f"{found}\n".encode())
+    return found
+
+
+def _written(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except FileNotFoundError:
+        return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 
@@ -17,7 +18,7 @@ from fraudlab.outcomes import Outcome
 from fraudlab.preprocess import Floats
 from fraudlab.protocols import Fold, Rows
 from fraudlab.provenance import Provenance
-from fraudlab.scoring import Scorer
+from fraudlab.scoring import Scorer, Value
 from fraudlab.splitting import describe_rows
 from fraudlab.table import Table
 
@@ -73,7 +74,12 @@ def completed(
 
 
 def pack_bundle(
-    manifest: Manifest, exported: Exported, table: Table, train: Rows, scored: Floats, seed: int
+    manifest: Manifest,
+    exported: Exported,
+    table: Table,
+    train: Rows,
+    scored: Floats,
+    drawn: Sequence[Sequence[Value]],
 ) -> Bundle:
     """Return the bundle.
 
@@ -84,17 +90,17 @@ def pack_bundle(
     exported
         The graph.
     table, train
-        What it was fitted on: golden rows and reference are drawn from its quantiles.
+        What it was fitted on: the reference is made of its quantiles.
     scored
         The validation scores, float64 [N], for the reference.
-    seed
-        Seed of the golden rows.
+    drawn
+        What golden rows are chosen from: values in the order of the manifest's features.
     """
     rate = manifest.metrics.validation["alert_rate"]
     scorer = Scorer(manifest, exported.runner)
     files = {
         MODEL: exported.graph.onnx,
-        GOLDEN: golden.golden_rows(scorer, table, train, seed),
+        GOLDEN: golden.golden_rows(scorer, drawn),
         REFERENCE: golden.reference(manifest.features, table, train, scored, rate),
         CARD: write_card(manifest, table.report).encode(),
     }

@@ -9,14 +9,14 @@ from rich import box
 from rich.table import Table as Grid
 
 from fraudlab.board import console
-from fraudlab.config import Candidate, Config
+from fraudlab.config import Candidate
 from fraudlab.estimating import estimate
+from fraudlab.launching.opening import at_once
 from fraudlab.naming import differing, short, value_of
 from fraudlab.planning import plan_candidates
 from fraudlab.reasons import why_trained
 from fraudlab.runs import Planned, finished_result
 from fraudlab.tables import Tables
-from fraudlab.threads import slots_and_threads
 
 DONE, TODO, BARRED = "finished before", "to train", "not applicable"
 ONLY = "no result, and resume=only"
@@ -45,7 +45,7 @@ def print_preview(candidates: Sequence[Candidate], note: Callable[[str], None]) 
     for line in why_trained(todo) if config.resume == "auto" else []:
         out.print(line, soft_wrap=True)
     if todo:
-        out.print(str(estimate(todo, _at_once(config, len(todo)))), soft_wrap=True)
+        out.print(str(estimate(todo, at_once(config, len(todo)))), soft_wrap=True)
     else:
         out.print("nothing to train")
 
@@ -72,13 +72,3 @@ def _grid(planned: Sequence[Planned], statuses: Sequence[str]) -> Grid:
         why = [each.not_applicable or ""] if reasons else []
         grid.add_row(str(place), *(value_of(each, name) for name in names), status, *why)
     return grid
-
-
-def _at_once(config: Config, count: int) -> int:
-    """Return how many candidates are trained at a time.
-
-    Without `slots` a cluster is taken for this machine: it is not asked, as that would start it.
-    """
-    if config.launcher.name == "inline":
-        return 1
-    return slots_and_threads(config.slots, count)[0]

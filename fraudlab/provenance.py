@@ -104,7 +104,12 @@ def code_of_results() -> list[str]:
 
 @cache
 def code_version() -> str:
-    """Return the sha256 of fraudlab's own source."""
+    """Return the sha256 of fraudlab's own source as it was when this process first asked."""
+    return source_version()
+
+
+def source_version() -> str:
+    """Return the sha256 of fraudlab's own source as it is now."""
     digest = hashlib.sha256()
     root = Path(__file__).parent
     for file in sorted(root.rglob("*.py")):

@@ -1,20 +1,28 @@
-"""What killed sweeps left open in MLflow: written to its end, taken over, or closed as killed.
+"""What earlier sweeps left open in MLflow: written to its end, taken over, or closed as killed.
 
 The files say what is true. A run that MLflow calls RUNNING is alive only while a live process holds
-the mark of its sweep.
+the mark of its sweep. Whether there is anything to see to, and in which store, a file in the folder
+of a sweep says: it is written before the first run is opened and removed when all are closed, so
+that a kill leaves it behind, and an outage too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from fraudlab import mirrored
 from fraudlab.errors import UserError
 from fraudlab.home import outputs
 from fraudlab.locking import is_claimed
 from fraudlab.mirror_runs import MirrorRuns
+from fraudlab.mirrored import Store
+from fraudlab.ranking import Row, leaderboard
 from fraudlab.runs import (
+    DAMAGED,
     Planned,
     RunRecord,
     read_result,
@@ -22,6 +30,7 @@ from fraudlab.runs import (
     run_folder,
     running_mark,
     sweep_folder,
+    write_json,
 )
 
 if TYPE_CHECKING:
@@ -32,14 +41,24 @@ RUNNING = "attributes.status = 'RUNNING'"
 LEFT = f"attributes.status = 'KILLED' and tags.`{mirrored.LEFT}` = 'true'"
 
 
-def killed_sweeps() -> list[Path]:
-    """Return the marks of sweeps that did not come to their end and are not alive."""
-    marks = sorted(outputs().glob(f"sweeps/*/{running_mark(Path()).name}"))
-    return [mark for mark in marks if not is_claimed(mark)]
+def note_open(sweep: str, store: Store) -> None:
+    """Say that runs of a sweep may be open in a store."""
+    write_json(_note(sweep), store)
+
+
+def forget_open(sweep: str) -> None:
+    """Say that no run of a sweep is open any more."""
+    _note(sweep).unlink(missing_ok=True)
+
+
+def left_open(store: Store) -> list[str]:
+    """Return the sweeps that are not alive and may have runs open in a store."""
+    noted = sorted(path.parent.name for path in outputs().glob(f"sweeps/*/{_note('').name}"))
+    return [sweep for sweep in noted if not _is_live(sweep) and _store_of(sweep) == store]
 
 
 def settle(runs: MirrorRuns, own: str | None = None) -> None:
-    """Close every run that no live sweep is at work on, and forget the sweeps that were killed.
+    """Close every run that no live sweep is at work on, and forget the sweeps that left them.
 
     Parameters
     ----------
@@ -48,27 +67,28 @@ def settle(runs: MirrorRuns, own: str | None = None) -> None:
     own
         The sweep that asks, alive and at its end: none of its children is at work any more.
     """
-    marks, at_work = killed_sweeps(), set()
+    left, at_work = left_open(runs.store), set()
     for run in close_ended(runs, own):
         if _sweep(run) != own and is_claimed(running_mark(run_folder(_key(run)))):
             at_work.add(_sweep(run))  # a job that has outlived its driver
         else:
             runs.leave(run.info.run_id)
-    for mark in marks:
-        if mark.parent.name not in at_work:
-            mark.unlink(missing_ok=True)
+    for sweep in left:
+        if sweep not in at_work:
+            forget_open(sweep)
+            running_mark(sweep_folder(sweep)).unlink(missing_ok=True)
 
 
 def close_ended(runs: MirrorRuns, own: str | None = None) -> list[Run]:
-    """Close what killed sweeps left open where its end is known; return the other children.
+    """Close what earlier sweeps left open where its end is known; return the other children.
 
-    A parent was killed with its sweep. A child whose candidate has the result that names it is
-    written as it would have been.
+    A parent was killed with its sweep, unless that came to its end without MLflow. A child whose
+    candidate has the result that names it is written as it would have been.
     """
     open_still = []
     for run in list(runs.find(RUNNING)):
         is_child = mirrored.is_child(run.data.tags)
-        if _is_alive(run) and not (is_child and _sweep(run) == own):
+        if _is_live(_sweep(run)) and not (is_child and _sweep(run) == own):
             continue
         record = _result_of(run) if is_child else None
         if record is not None:
@@ -77,6 +97,9 @@ def close_ended(runs: MirrorRuns, own: str | None = None) -> list[Run]:
             runs.end(run.info.run_id, record.status, record.finished, run.info.start_time)
         elif is_child:
             open_still.append(run)
+        elif (rows := _rows_at_end(_sweep(run))) is not None:
+            runs.finish_sweep(run.info.run_id, rows)
+            runs.client.set_terminated(run.info.run_id, mirrored.sweep_status(rows))
         else:
             runs.end(run.info.run_id, "killed")
     return open_still
@@ -115,14 +138,35 @@ def _may_go_on(run: Run, planned: Planned) -> bool:
     """Whether a run is as it was left; parameters, which MLflow never changes, must be the same."""
     return (
         run.info.status in {"RUNNING", "KILLED"}
-        and not _is_alive(run)
+        and not _is_live(_sweep(run))
         and _result_of(run) is None
         and run.data.params.items() <= mirrored.params_of(planned).items()
     )
 
 
-def _is_alive(run: Run) -> bool:
-    return is_claimed(running_mark(sweep_folder(_sweep(run))))
+def _note(sweep: str) -> Path:
+    return sweep_folder(sweep) / "mirror.json"
+
+
+def _store_of(sweep: str) -> Store | None:
+    try:
+        return msgspec.json.decode(_note(sweep).read_bytes(), type=Store)
+    except (FileNotFoundError, *DAMAGED):  # closed meanwhile, or of another version
+        return None
+
+
+def _is_live(sweep: str) -> bool:
+    return is_claimed(running_mark(sweep_folder(sweep)))
+
+
+def _rows_at_end(sweep: str) -> Sequence[Row] | None:
+    """Return the leaderboard of a sweep that came to its end: it took its mark away with it."""
+    if running_mark(sweep_folder(sweep)).exists():
+        return None
+    try:
+        return leaderboard(read_sweep(sweep))
+    except UserError:  # removed, or of another version
+        return None
 
 
 def _sweep(run: Run) -> str:

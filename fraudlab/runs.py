@@ -16,7 +16,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import secrets
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,7 +25,7 @@ import msgspec
 from fraudlab.bundle import write_atomic
 from fraudlab.config import Config
 from fraudlab.errors import UserError
-from fraudlab.home import bundles, home, outputs
+from fraudlab.home import home, outputs
 from fraudlab.locking import has_begun, is_claimed
 from fraudlab.manifest import Intervals, Metrics
 
@@ -161,14 +160,6 @@ def forget_attempt(run: str) -> None:
     """Remove what an earlier attempt at a run left beside its result."""
     for path in (run_folder(run) / "stages.json", log_file(run)):
         path.unlink(missing_ok=True)
-
-
-def clear_leftovers(run: str) -> None:
-    """Remove what a killed process left half-written of a run; only its claim's holder may."""
-    for path in run_folder(run).glob(".*.tmp"):
-        path.unlink(missing_ok=True)
-    for folder in bundles().glob(f".*-{run[:8]}.*.tmp"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_stages(run: str) -> list[dict[str, float]]:

@@ -105,7 +105,10 @@ class Scorer:
 
     def scores(self, matrix: Matrix) -> Floats:
         """Return the calibrated scores in [0, 1], shape [N]."""
-        margins = self.runner.margins(matrix)
+        return self.calibrated(self.runner.margins(matrix))
+
+    def calibrated(self, margins: Floats) -> Floats:
+        """Return the calibrated scores of rows whose margins the graph gave, shape [N]."""
         return self.manifest.calibration.apply(margins, self.manifest.model.link)
 
     def score_rows(self, rows: Sequence[Sequence[Value]]) -> Floats:

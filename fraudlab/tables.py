@@ -77,7 +77,7 @@ class Tables:
             if kept is not None:
                 return kept_table(kept)
         table = self._built(config, source)
-        if state is not None:
+        if state is not None and source.state() == state:  # it stayed as it was while it was read
             kept_arrays(
                 key_of_parts("source", *_parts(config), state), lambda: Kept({}, table.fingerprint)
             )
@@ -87,7 +87,7 @@ class Tables:
         self.note(f"reading data={config.data.name}, features={config.features.name}")
         table: Table = registry.build("features", config.features).build(source.read())
         key = _table_key(config, table.fingerprint)
-        return kept_table(kept_arrays(key, lambda: keep_table(table), verify=False))
+        return kept_table(kept_arrays(key, lambda: keep_table(table), verify=self.verify))
 
     def split(self, config: Config, fingerprint: str | None = None) -> Split:
         """Return the split of a config's table."""

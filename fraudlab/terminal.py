@@ -27,6 +27,7 @@ class Progress:
         self._start = time.monotonic()
         self._standing = Standing()
         self._live: Live | None = None
+        self._running: dict[str, tuple[Planned, float]] = {}
         self._best: tuple[tuple[float, ...], str] | None = None
         self._names: list[str] = ["model", "sampler"]
 
@@ -60,12 +61,15 @@ class Progress:
 
     def started(self, planned: Planned) -> None:
         """Learn that a candidate is being trained."""
-        self._standing.running[name_of(planned, self._names)] = time.monotonic()
+        self._running[planned.run] = planned, time.monotonic()
         self.tick()
 
     def tick(self) -> None:
         """Show the time that has passed."""
         if self._live is not None:
+            self._standing.running = [
+                (name_of(planned, self._names), since) for planned, since in self._running.values()
+            ]
             self._live.update(view(self._standing), refresh=True)
 
     def reused(self, planned: Planned, record: RunRecord) -> None:
@@ -75,7 +79,7 @@ class Progress:
     def finished(self, planned: Planned, record: RunRecord) -> None:
         """Say how it ended."""
         name, standing = name_of(planned, self._names), self._standing
-        standing.running.pop(name, None)
+        self._running.pop(planned.run, None)
         if record.status == "done":
             standing.done += 1
             told = self._result(planned, record)

@@ -19,12 +19,11 @@ from fraudlab.errors import ConfigError
 from fraudlab.home import home
 from fraudlab.locking import claimed
 from fraudlab.mirror_runs import MirrorRuns
-from fraudlab.mirrored import Disabled
+from fraudlab.mirrored import Disabled, Store
 from fraudlab.provenance import masked
-from fraudlab.ranking import Row, best_of
-from fraudlab.reconciling import Abandoned, killed_sweeps, settle
-from fraudlab.runs import Planned, RunRecord, SweepRecord, read_result
-from fraudlab.seeding import seed_summaries
+from fraudlab.ranking import Row
+from fraudlab.reconciling import Abandoned, forget_open, left_open, note_open, settle
+from fraudlab.runs import Planned, RunRecord, SweepRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -92,6 +91,7 @@ class MlflowMirror:
             runs = self._connect()
             self._abandoned = Abandoned(runs)
             self._sweep = sweep.sweep
+            note_open(sweep.sweep, runs.store)
             self._parent = runs.open(sweep.sweep, mirrored.sweep_tags(sweep.sweep))
 
     def start_run(self, planned: Planned) -> str | None:
@@ -120,21 +120,16 @@ class MlflowMirror:
         if self._runs is None or self._parent is None:
             return
         with self._guarded("closing the sweep"):
-            runs, best = self._ready(), best_of(rows)
-            _tag_best(runs, best, {row.run for row in rows}, self._parent)
-            if best is not None:
-                runs.write(self._parent, *mirrored.best_of_sweep(best))
-            tables = {"leaderboard.json": rows, "seeds.json": seed_summaries(rows)}
-            for name, table in tables.items():
-                if table:
-                    runs.client.log_dict(self._parent, mirrored.to_json_values(table), name)
+            runs = self._ready()
+            runs.finish_sweep(self._parent, rows)
             settle(runs, self._sweep)
             runs.client.set_terminated(self._parent, mirrored.sweep_status(rows))
+            forget_open(self._sweep)
 
     def settle(self) -> None:
-        """Close what killed sweeps left open; connect only if there are any."""
-        if killed_sweeps():
-            with self._guarded("closing killed sweeps"):
+        """Close what earlier sweeps left open in this store; connect only if there are any."""
+        if left_open(self._store()):
+            with self._guarded("closing earlier sweeps"):
                 settle(self._connect())
 
     def move_alias(self, run: str, alias: str) -> None:
@@ -163,8 +158,16 @@ class MlflowMirror:
             database.check_answers(self._uri)
         with self._prepared():
             client = MlflowClient(tracking_uri=self._uri)
-            self._runs = MirrorRuns(client, entities, self._experiment_id(client))
+            self._runs = MirrorRuns(client, entities, self._experiment_id(client), self._store())
         return self._runs
+
+    def _store(self) -> Store:
+        """Return which store this is, by a name that it keeps when the whole home moves."""
+        file, root = self._file, home().resolve()
+        if file is None:
+            return Store(masked(self._uri), self._experiment)
+        name = file.relative_to(root) if file.is_relative_to(root) else file
+        return Store(f"{database.SQLITE}{name}", self._experiment)
 
     def _experiment_id(self, client: MlflowClient) -> str:
         from mlflow.exceptions import MlflowException
@@ -196,17 +199,6 @@ class MlflowMirror:
         assert self._runs is not None
         self._check()
         return self._runs
-
-
-def _tag_best(runs: MirrorRuns, best: Row | None, candidates: set[str], parent: str) -> None:
-    """Tag the best child, which may be of an earlier sweep, and no other of the candidates."""
-    record = None if best is None else read_result(best.run)
-    run_id = None if record is None else record.mlflow_run_id
-    if run_id is not None and runs.find_one(run_id) is None:  # it is mirrored in another store
-        run_id = None
-    runs.move_tag(mirrored.BEST, run_id, lambda run: run.data.tags.get(mirrored.RUN) in candidates)
-    if run_id is not None:
-        runs.client.set_tag(parent, "fraudlab.best_mlflow_run_id", run_id)
 
 
 def _make_tables(uri: str) -> None:

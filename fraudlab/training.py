@@ -17,13 +17,13 @@ from fraudlab.errors import UserError
 from fraudlab.evidence import write_evidence
 from fraudlab.experiment import run_experiment
 from fraudlab.home import bundles, home
+from fraudlab.keeping import clear_leftovers
 from fraudlab.outcomes import RunResult
 from fraudlab.provenance import Commit, provenance
 from fraudlab.runs import (
     FoldMetrics,
     Planned,
     RunRecord,
-    clear_leftovers,
     log_file,
     now,
     run_folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from fraudlab.errors import ConfigError
 from fraudlab.home import cache
 from fraudlab.limits import SIZE_RULE, size
+from fraudlab.locking import is_claimed
 
 VARIABLE = "FRAUDLAB_CACHE_SIZE"
 DEFAULT = "10GB"
@@ -41,7 +43,7 @@ def make_room(needed: int) -> None:
     entries = sorted(_entries(), key=lambda entry: entry[0])
     total = needed + sum(bytes_ for _, bytes_, _ in entries)
     for _, bytes_, path in entries:
-        if total <= cache_limit():
+        if total <= cache_limit() or path.name.startswith("."):
             break
         remove(path)
         total -= bytes_
@@ -55,11 +57,12 @@ def _entries() -> list[tuple[float, int, Path]]:
     for path in cache().iterdir():
         with suppress(OSError):
             used, bytes_ = _used(path), _bytes(path)
-            if path.name.startswith("."):
-                if not path.name.endswith(".lock") and time.time() - used > ABANDONED:
-                    remove(path)
-                continue
-            found.append((used, bytes_, path))
+            if not path.name.startswith("."):
+                found.append((used, bytes_, path))
+            elif time.time() - used > ABANDONED and not is_claimed(path):
+                remove(path)
+            else:  # being written: it counts, and stays
+                found.append((math.inf, bytes_, path))
     return found
 
 

@@ -54,7 +54,7 @@ class Bench:
         home = self.folder / name
         home.mkdir()
         if (self.folder / "warm" / ".cache").is_dir():
-            shutil.copytree(self.folder / "warm" / ".cache", home / ".cache")
+            shutil.copytree(self.folder / "warm" / ".cache", home / ".cache" / "fraudlab")
         return home
 
     def prepare(self) -> None:

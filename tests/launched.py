@@ -6,11 +6,22 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from fraudlab.launching.jobs import Ended, Job, Launcher
+from fraudlab.locking import begin, claimed
+from fraudlab.runs import Planned, run_folder, running_mark
+from tests.candidates import make_config
 from tests.conftest import Done, Run, run_process
 from tests.sweeps import board, results
+
+RUN, OTHER = "a" * 16, "b" * 16
+NO_TIME = 1e-9  # seconds, that have passed at the second look
 
 
 def train(home: Path, *arguments: str, **variables: str) -> Done:
@@ -57,3 +68,31 @@ def wait_for_nobody(home: Path) -> None:
 
 def begun(home: Path) -> int:
     return len([p for p in home.glob("outputs/runs/*/running") if p.stat().st_size])
+
+
+def make_job(home: Path, run: str = RUN, seconds: float | None = None) -> Job:
+    planned = Planned(run, make_config(), {}, {}, "fingerprint")
+    job = Job(planned, "sweep", None, str(home), str(home), 1, "code", (None, None))
+    return msgspec.structs.replace(job, seconds=seconds)
+
+
+def mark_of(run: str = RUN) -> Path:
+    run_folder(run).mkdir(parents=True, exist_ok=True)
+    return running_mark(run_folder(run))
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Be a worker that has begun with RUN."""
+    with claimed(mark_of()):
+        begin(mark_of())
+        yield
+
+
+def ends(launcher: Launcher) -> list[Ended]:
+    """Return what ends in two looks and a third, with some time between them."""
+    found = launcher.ended(0)
+    for _ in range(2):
+        time.sleep(0.001)
+        found += launcher.ended(0)
+    return found

@@ -1,20 +1,20 @@
-"""A driver that trains nothing: candidates, results and kills, told to a real mirror."""
+"""Sweeps that train nothing: the real driver tells a real mirror of given results, and of kills."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
 
-from fraudlab.config import Tracking
-from fraudlab.locking import claimed
+from fraudlab import driving
+from fraudlab.config import Config, Tracking
+from fraudlab.launching.jobs import Ended, Job, Launcher
 from fraudlab.manifest import Metrics
 from fraudlab.mirrored import Mirror
-from fraudlab.ranking import leaderboard
 from fraudlab.runs import (
     Planned,
     RunRecord,
@@ -23,11 +23,10 @@ from fraudlab.runs import (
     now,
     read_result,
     run_folder,
-    running_mark,
-    sweep_folder,
     write_run,
-    write_sweep,
 )
+from fraudlab.sweep import Sweep
+from fraudlab.tables import Tables
 from fraudlab.tracking import mirror
 from tests.candidates import make_config
 from tests.sweeps import mlflow_runs
@@ -52,15 +51,19 @@ class Killed(BaseException):
 
 @dataclass
 class Doom:
-    """When the driver dies: before that many further requests to MLflow or results written."""
+    """After how many further requests to MLflow it is gone, or the driver is dead.
+
+    A driver also dies before it writes a result.
+    """
 
     left: int | None = None
+    how: type[BaseException] = Killed
 
     def approach(self) -> None:
         if self.left is not None:
             self.left -= 1
             if self.left < 0:
-                raise Killed
+                raise self.how
 
 
 def doom(monkeypatch: pytest.MonkeyPatch) -> Doom:
@@ -90,9 +93,57 @@ def planned(key: str, seed: int | None = None, **choices: Any) -> Planned:
     return Planned(key, config, options, overrides, "f" * 64)
 
 
+class Silent:
+    """Watches a sweep and says nothing."""
+
+    def note(self, text: str) -> None: ...
+    def expect(self, total: int | None) -> None: ...
+    def started(self, planned: Planned) -> None: ...
+    def reused(self, planned: Planned, record: RunRecord) -> None: ...
+    def finished(self, planned: Planned, record: RunRecord) -> None: ...
+    def tick(self) -> None: ...
+    def over(self) -> None: ...
+
+
+@dataclass
+class Training:
+    """A launcher whose jobs end with the result that `train` gives, the one begun last first."""
+
+    train: Callable[[Job], RunRecord]
+    slots: int = 2
+    threads: int = 1
+    begun: list[Job] = field(default_factory=list)
+
+    def start(self, job: Job) -> None:
+        self.begun.append(job)
+
+    def ended(self, wait: float) -> list[Ended]:
+        if not self.begun:
+            return []
+        write_files(self.train(self.begun[-1]))
+        return [Ended(self.begun.pop().run)]
+
+    def stop(self, run: str, why: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class Told(Sweep):
+    """A sweep of given candidates on a given launcher; all else is as in any other."""
+
+    def __init__(self, candidates: Sequence[Planned], config: Config, training: Training) -> None:
+        self.watcher = Silent()
+        self.tables = Tables(self.watcher.note)
+        self.config = config
+        self.record = SweepRecord(new_sweep_id(), now(), tuple(candidates))
+        self.training = training
+
+    def _driver(self, launcher: Launcher, mirror: Mirror) -> driving.Driver:
+        return driving.Driver(self.config, self.record.sweep, self.training, mirror, self.watcher)
+
+
 @dataclass
 class Driver:
-    """Sweeps of candidates named by keys; `values` is what each one's training finds."""
+    """Drives sweeps of candidates named by keys; `values` is what each one's training finds."""
 
     values: dict[str, float]
     warnings: list[str] = field(default_factory=list)
@@ -103,21 +154,22 @@ class Driver:
     def mirror(self) -> Mirror:
         return mirror(self.tracking, self.warnings.append)
 
-    def sweep(self, *keys: str, never: bool = False, **choices: Any) -> str:
+    def told(self, *keys: str, never: bool = False, **choices: Any) -> Told:
+        """Return a sweep that has not begun."""
+        candidates = [planned(key, self.seeds.get(key), **choices) for key in keys]
+        config = candidates[0].config
+        config = msgspec.structs.replace(
+            config,
+            resume="never" if never else "auto",
+            launcher=msgspec.structs.replace(config.launcher, name="inline"),
+        )
+        return Told(candidates, config, Training(self._train))
+
+    def sweep(self, *keys: str, **how: Any) -> str:
         """Train what has no result, two at a time; return the sweep's id."""
-        candidates = tuple(planned(key, self.seeds.get(key), **choices) for key in keys)
-        record = SweepRecord(new_sweep_id(), now(), candidates)
-        with claimed(running_mark(sweep_folder(record.sweep))):
-            write_sweep(record)
-            todo = [each for each in record.candidates if never or not _is_done(each.run)]
-            told = self.mirror()
-            if todo:
-                told.start_sweep(record)
-                self._train(todo, told, record.sweep)
-                told.end_sweep(leaderboard(record))
-            else:
-                told.settle()
-        return record.sweep
+        told = self.told(*keys, **how)
+        told.run(self.mirror())
+        return told.record.sweep
 
     def killed_sweep(self, after: int, *keys: str, **how: Any) -> bool:
         """Start a sweep that dies after some requests; return whether it died."""
@@ -130,15 +182,21 @@ class Driver:
             self.doom.left = None
         return False
 
-    def _train(self, todo: Sequence[Planned], told: Mirror, sweep: str) -> None:
-        slots = 2
-        for start in range(0, len(todo), slots):
-            opened = [(each, told.start_run(each)) for each in todo[start : start + slots]]
-            for each, run_id in reversed(opened):
-                self.doom.approach()
-                record = self.result(each.run, run_id, sweep)
-                write_files(record)
-                told.end_run(each, record, run_folder(each.run))
+    def sweep_in_outage(self, after: int, *keys: str, **how: Any) -> bool:
+        """Run a sweep that MLflow leaves after some requests; return whether it did."""
+        self.doom.left, self.doom.how = after, ConnectionError
+        told = len(self.warnings)
+        self.sweep(*keys, **how)
+        self.doom.left, self.doom.how = None, Killed
+        assert self.warnings[told:] == self.warnings[told:][:1]  # at most one
+        failed = len(self.warnings) > told
+        del self.warnings[told:]
+        return failed
+
+    def _train(self, job: Job) -> RunRecord:
+        if self.doom.how is Killed:
+            self.doom.approach()
+        return self.result(job.run, job.mlflow_run_id, job.sweep)
 
     def result(self, key: str, run_id: str | None, sweep: str) -> RunRecord:
         """Return the result that training a candidate gives."""
@@ -154,15 +212,25 @@ class Driver:
 
 
 def left_open(driver: Driver, *keys: str, **choices: Any) -> tuple[SweepRecord, dict[str, str]]:
-    """Leave the runs of a sweep open, as a kill does; return it, and its runs by candidate."""
-    record = SweepRecord(new_sweep_id(), now(), tuple(planned(key, **choices) for key in keys))
-    mark = running_mark(sweep_folder(record.sweep))
-    mark.parent.mkdir(parents=True)
-    mark.touch()
-    write_sweep(record)
-    told = driver.mirror()
-    told.start_sweep(record)
-    return record, {each.run: str(told.start_run(each)) for each in record.candidates}
+    """Kill a sweep while it trains; return it, and the runs it leaves open by candidate."""
+    told = driver.told(*keys, **choices)
+
+    def die(job: Job) -> NoReturn:
+        driver.doom.left = 0  # nor does it tell anything any more
+        raise Killed
+
+    told.training = Training(die, slots=len(keys))
+    try:
+        with pytest.raises(Killed):
+            told.run(driver.mirror())
+    finally:
+        driver.doom.left = None
+    return told.record, {job.run: str(job.mlflow_run_id) for job in told.training.begun}
+
+
+def noted(home: Path) -> list[str]:
+    """Return the sweeps that may have left something open, by their own account."""
+    return sorted(path.parent.name for path in home.glob("outputs/sweeps/*/mirror.json"))
 
 
 def write_files(record: RunRecord) -> None:
@@ -171,11 +239,6 @@ def write_files(record: RunRecord) -> None:
     for name in ("table_report.json", "manifest.json"):
         (folder / name).write_text("{}")
     write_run(record)
-
-
-def _is_done(key: str) -> bool:
-    result = read_result(key)
-    return result is not None and result.status == "done"
 
 
 def runs_of(home: Path, key: str) -> list[Any]:
@@ -190,6 +253,7 @@ def parents(home: Path) -> dict[str, Any]:
 
 def assert_whole(home: Path, keys: Sequence[str], values: dict[str, float]) -> None:
     """Say that every candidate has one run, complete, and that nothing is open."""
+    assert noted(home) == []
     assert all(run.info.status != "RUNNING" for run in mlflow_runs(home))
     parent_ids = {run.info.run_id for run in parents(home).values()}
     for key in keys:

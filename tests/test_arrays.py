@@ -63,7 +63,7 @@ def test_who_writes_into_a_mapped_array_changes_it_for_nobody_else() -> None:
 @pytest.mark.parametrize("file", ["x.npy", "entry.json"])
 def test_a_damaged_entry_is_made_again(home: Path, file: str) -> None:
     keep("k")
-    path = home / ".cache" / "k" / file
+    path = home / ".cache" / "fraudlab" / "k" / file
     content = bytearray(path.read_bytes())
     content[-10] ^= 1
     path.write_bytes(content)
@@ -73,7 +73,7 @@ def test_a_damaged_entry_is_made_again(home: Path, file: str) -> None:
 
 def test_a_cut_entry_is_made_again(home: Path) -> None:
     keep("k")
-    path = home / ".cache" / "k" / "x.npy"
+    path = home / ".cache" / "fraudlab" / "k" / "x.npy"
     path.write_bytes(path.read_bytes()[:-1])
     assert len(keep("k").arrays["x"]) == 12
 
@@ -84,14 +84,16 @@ def test_the_cache_stays_within_its_bound_and_drops_what_was_not_used_for_longes
     monkeypatch.setenv("FRAUDLAB_CACHE_SIZE", "32kB")
     for place, key in enumerate("abc"):
         keep(key, 1200)  # 9,600 bytes each
-        for path in (home / ".cache" / key).iterdir():
+        for path in (home / ".cache" / "fraudlab" / key).iterdir():
             os.utime(path, (place, place))
     assert read_kept("a") is not None  # used: now b is the oldest
     keep("d", 1200)
     keep("e", 1200)
-    names = {path.name for path in (home / ".cache").iterdir()}
+    names = {path.name for path in (home / ".cache" / "fraudlab").iterdir()}
     assert names == {"a", "d", "e"}
-    total = sum(path.stat().st_size for path in (home / ".cache").rglob("*") if path.is_file())
+    total = sum(
+        path.stat().st_size for path in (home / ".cache" / "fraudlab").rglob("*") if path.is_file()
+    )
     assert total <= 33_000
 
 
@@ -102,7 +104,7 @@ def test_what_does_not_fit_is_not_kept(
     monkeypatch.setenv("FRAUDLAB_CACHE_SIZE", size)
     assert len(keep("k", 1200).arrays["x"]) == 1200
     assert read_kept("k") is None
-    assert not list((home / ".cache").glob("*"))
+    assert not list((home / ".cache" / "fraudlab").glob("*"))
 
 
 def test_a_size_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +119,7 @@ def test_a_full_disk_costs_time_only(home: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(np, "save", full)
     assert len(keep("k").arrays["x"]) == 12
-    assert not list((home / ".cache").iterdir())
+    assert not list((home / ".cache" / "fraudlab").iterdir())
 
 
 def test_a_cache_that_cannot_be_there_costs_time_only(home: Path) -> None:
@@ -146,4 +148,4 @@ def test_processes_at_once_make_it_once(home: Path) -> None:
     ]
     assert {process.communicate(timeout=60)[0] for process in processes} == {"499500.0\n"}
     assert len(list(home.glob("made-*"))) == 1
-    assert [path.name for path in (home / ".cache").iterdir()] == ["k"]
+    assert [path.name for path in (home / ".cache" / "fraudlab").iterdir()] == ["k"]

@@ -33,7 +33,7 @@ def expected(home: Path) -> pl.DataFrame:
 @pytest.fixture
 def kept(home: Path, expected: pl.DataFrame) -> Path:
     """Return the one file the cache holds."""
-    (path,) = (home / ".cache").iterdir()
+    (path,) = (home / ".cache" / "fraudlab").iterdir()
     return path
 
 
@@ -103,13 +103,13 @@ def files_up_to(size: int) -> Iterator[None]:
 def test_a_full_cache_is_passed_over_and_leaves_nothing(home: Path) -> None:
     with files_up_to(100):
         frame = read()
-    assert list((home / ".cache").iterdir()) == []
+    assert list((home / ".cache" / "fraudlab").iterdir()) == []
     assert read().equals(frame)
 
 
 def test_a_read_only_cache_is_passed_over(home: Path) -> None:
-    cache = home / ".cache"
-    cache.mkdir()
+    cache = home / ".cache" / "fraudlab"
+    cache.mkdir(parents=True)
     read_only = read_only_user(home)
     with read_only:
         frame = read()
@@ -126,16 +126,16 @@ def read_only_user(home: Path) -> Iterator[None]:
             if folder.stat().st_mode & 0o005 != 0o005:
                 folder.chmod(0o755)
         read()  # what is imported late must be imported by root
-        for path in (home / ".cache").iterdir():
+        for path in (home / ".cache" / "fraudlab").iterdir():
             path.unlink()
         os.seteuid(65534)
     else:
-        (home / ".cache").chmod(0o555)
+        (home / ".cache" / "fraudlab").chmod(0o555)
     try:
         yield
     finally:
         os.seteuid(user)
-        (home / ".cache").chmod(0o755)
+        (home / ".cache" / "fraudlab").chmod(0o755)
 
 
 def test_processes_at_once_agree_and_leave_one_file(home: Path, tmp_path: Path) -> None:
@@ -155,4 +155,4 @@ def test_processes_at_once_agree_and_leave_one_file(home: Path, tmp_path: Path) 
     outputs = {process.communicate(timeout=60)[0] for process in processes}
     assert len(outputs) == 1
     assert all(process.returncode == 0 for process in processes)
-    assert len(list((home / ".cache").iterdir())) == 1
+    assert len(list((home / ".cache" / "fraudlab").iterdir())) == 1

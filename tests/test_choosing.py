@@ -321,12 +321,25 @@ def test_a_single_candidate_that_is_left_out_is_refused() -> None:
 @thoroughly
 @given(st.lists(st.integers()), st.integers(1, 30), st.integers(0, 30))
 def test_a_draw_keeps_order_repeats_itself_and_grows(items, size, more) -> None:
-    places = draw(range(len(items)), size)
+    numbers = list(range(len(items)))
+    places = draw(numbers, size, numbers)
     assert len(places) == min(size, len(items))
     assert places == sorted(set(places))
-    assert draw(items, size) == [items[place] for place in places]
-    assert set(places) <= set(draw(range(len(items)), size + more))
-    assert draw(items, None) == items
+    assert draw(items, size, numbers) == [items[place] for place in places]
+    assert set(places) <= set(draw(numbers, size + more, numbers))
+    alike = [number // 3 for number in numbers]
+    drawn = draw(numbers, size, alike)
+    assert len({number // 3 for number in drawn}) == min(size, len(set(alike)))
+    assert drawn == [number for number in numbers if number // 3 in {n // 3 for n in drawn}]
+
+
+def test_a_subset_keeps_the_seeds_of_a_candidate_together() -> None:
+    words = ["model=logreg,tree,rf,xgb", "seed=1,2,3", "subset=2"]
+    plan = Composer().plan(words, multirun=True)
+    drawn = [(each.options["model"], each.config.seed) for each in plan.candidates]
+    assert len(drawn) == 6
+    assert [seed for _, seed in drawn] == [1, 2, 3] * 2
+    assert len({model for model, _ in drawn}) == 2
 
 
 def test_a_subset_is_some_of_the_candidates_in_their_order() -> None:
@@ -479,6 +492,7 @@ def test_the_examples_of_the_docs_choose_as_they_say(folder) -> None:
     recipe(folder, "docs", re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1] + listed)
     found = plan("experiment=docs", "scaler=standard,quantile", "subset=null", folder=folder)
     assert (len(found.candidates), found.left_out) == (4, 8)
-    commands = re.findall(r"^    python -m fraudlab.train (.*)$", text, re.MULTILINE)
+    chapter = text.partition("## What is trained")[0]
+    commands = re.findall(r"^    python -m fraudlab.train (.*)$", chapter, re.MULTILINE)
     counts = [len(plan(*shlex.split(each.replace(" -m", ""))).candidates) for each in commands]
     assert counts == [2, 3, 4]

@@ -167,13 +167,16 @@ def test_a_delay_that_leaks_labels_is_an_error_of_the_asker(run):
 def test_make_clean_cache_clears_the_home_alone(home, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     for folder in (home, elsewhere):
-        (folder / ".cache").mkdir()
+        (folder / ".cache" / "fraudlab").mkdir(parents=True)
+        (folder / ".cache" / "others").touch()
         (folder / "kept").touch()
     command = ["make", "-f", str(ROOT / "Makefile"), "clean-cache"]
     subprocess.run(command, cwd=elsewhere, check=True, capture_output=True)
-    assert not (home / ".cache").exists()
+    assert not (home / ".cache" / "fraudlab").exists()
     assert (home / "kept").exists()
-    assert (elsewhere / ".cache").exists()
+    assert (home / ".cache" / "others").exists()
+    assert (elsewhere / ".cache" / "fraudlab").exists()
+    (elsewhere / ".cache" / "others").unlink()
     unset = {name: value for name, value in os.environ.items() if name != "FRAUDLAB_HOME"}
     subprocess.run(command, cwd=elsewhere, env=unset, check=True, capture_output=True)
     assert not (elsewhere / ".cache").exists()
@@ -189,7 +192,7 @@ def test_validate_checks_the_table_trains_nothing_and_leaves_the_cache_only(run,
     assert done.code == 0
     assert done.out.splitlines()[0] == "2 candidates: names, parameters and bounds are right"
     assert done.out.splitlines()[1].endswith("the split fits")
-    shutil.rmtree(home / ".cache")
+    shutil.rmtree(home / ".cache" / "fraudlab")
     assert files_in(home) == before
 
 

@@ -27,7 +27,7 @@ MODELS = sorted(set(registry.names("model")) - {"easy_ensemble", "mlp"})
 
 
 def entries(home: Path, kind: str) -> int:
-    return len(list((home / ".cache").glob(f"{kind}-*")))
+    return len(list((home / ".cache" / "fraudlab").glob(f"{kind}-*")))
 
 
 def test_a_kept_table_is_the_table() -> None:
@@ -69,7 +69,7 @@ def test_shared_rows_give_the_same_bundle(home: Path, model: str) -> None:
     if registry.excludes("model", model).get("sampler"):
         pytest.skip("takes no sampler")
     alone = result(config, share=False)
-    assert not (home / ".cache").exists()
+    assert not (home / ".cache" / "fraudlab").exists()
     for _ in ("made", "mapped"):
         shared = result(config, share=True)
         assert shared.bundle.files["model.onnx"] == alone.bundle.files["model.onnx"]
@@ -158,6 +158,6 @@ def test_make_clean_cache_empties_it_and_nothing_else(
     assert run("train", *small_table, "model=tree").code == 0
     assert entries(home, "encoded") == 1
     subprocess.run(["make", "-s", "clean-cache"], cwd=ROOT, check=True)
-    assert not (home / ".cache").exists()
+    assert not (home / ".cache" / "fraudlab").exists()
     assert run("train", *small_table, "model=tree").code == 0
     assert board(run)[0]["reused"]

@@ -13,11 +13,6 @@ from typing import Any
 
 import pytest
 
-from fraudlab.errors import FraudlabError
-from fraudlab.launching.jobs import Job
-from fraudlab.launching.remote import perform
-from fraudlab.runs import Planned
-from tests.candidates import make_config
 from tests.conftest import INTERRUPTED, ROOT, Run
 from tests.launched import begun, by_model, train, trained, wait_for_nobody
 from tests.outside import write_misbehaving
@@ -166,62 +161,3 @@ def test_a_job_outlives_its_driver_and_the_next_sweep_waits_for_it(
     again = train(home, *small_table, "model=tree", f"launcher={launcher}")
     assert again.code == 0, again.err
     assert list(left.iterdir()) == []
-
-
-# What cannot start
-
-
-@pytest.mark.parametrize(
-    ("launcher", "library", "extra"),
-    [("ray", "ray", "fraudlab[ray]"), ("submitit", "submitit", "fraudlab[slurm]")],
-)
-def test_a_library_that_is_missing_is_named_before_data_is_read(
-    launcher: str,
-    library: str,
-    extra: str,
-    run: Run,
-    small_table: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("fraudlab.launching.available.find_spec", lambda name: None)
-    done = run("train", *small_table, f"launcher={launcher}")
-    assert done.code == 2
-    assert f"launcher={launcher} needs {library}, which is not installed" in done.err
-    assert f"pip install '{extra}'" in done.err
-    assert "reading" not in done.err
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ("{slurm_partion: cpu}", "Unknown argument 'partion' for executor 'slurm'"),
-        ("{cluster: moon}", "launcher.options.cluster must be slurm or local, got 'moon'"),
-        ("{cluster: debug}", "launcher=inline"),
-        ("{cpus_per_task: two}", "must be a whole number of at least 1, got 'two'"),
-        ("{timeout_min: soon}", "launcher.options"),
-    ],
-)
-def test_options_that_submitit_refuses_are_named_before_data_is_read(
-    options: str, said: str, run: Run, small_table: list[str]
-) -> None:
-    pytest.importorskip("submitit")
-    done = run("train", *small_table, "launcher=submitit", f"launcher.options={options}")
-    assert done.code == 2
-    assert said in done.err
-    assert "reading" not in done.err
-    assert len(done.err.strip().splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("folder", "said"),
-    [("outputs", "another fraudlab, or other plugins"), ("elsewhere", "share the output folder")],
-)
-def test_a_machine_that_would_train_something_else_refuses(
-    folder: str, said: str, home: Path
-) -> None:
-    (home / folder).mkdir()
-    planned = Planned("0" * 16, make_config(), {}, {}, "fingerprint")
-    job = Job(planned, "sweep", None, str(home), str(home), 1, "code", (None, None))
-    with pytest.raises(FraudlabError, match=said):
-        perform(job)
-    assert not results(home)

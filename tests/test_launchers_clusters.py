@@ -10,10 +10,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from fraudlab.launching.on_ray import shares
+from fraudlab import threads
+from fraudlab.launching.opening import at_once
+from fraudlab.launching.sharing import slots_and_threads
+from fraudlab.limits import LauncherSettings
 from tests import fake_slurm
+from tests.candidates import make_config
 from tests.conftest import ROOT, Run
 from tests.launched import by_model, train, wait_for_nobody
 from tests.outside import write_misbehaving
@@ -85,13 +90,33 @@ def test_a_cluster_is_shared_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("FRAUDLAB_THREADS")
-    assert shares(machines, wanted, count) == expected
+    assert slots_and_threads(wanted, count, machines) == expected
 
 
 def test_threads_that_were_asked_for_are_each_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAUDLAB_THREADS", "4")
-    assert shares([8, 8], None, 100) == (4, 4)
-    assert shares([8, 8], 3, 100) == (3, 4)
+    assert slots_and_threads(None, 100, [8, 8]) == (4, 4)
+    assert slots_and_threads(3, 100, [8, 8]) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "wanted", "count", "expected"),
+    [
+        ("slurm", None, 100, 16),
+        ("slurm", 40, 100, 40),
+        ("slurm", None, 3, 3),
+        ("local", None, 100, 4),
+        ("local", 3, 100, 3),
+    ],
+)
+def test_a_dry_run_knows_how_many_jobs_run_at_a_time(
+    cluster: str, wanted: int | None, count: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("submitit")
+    monkeypatch.setattr(threads, "processors", lambda: 4)
+    settings = LauncherSettings("submitit", options={"cluster": cluster})
+    config = msgspec.structs.replace(make_config(), launcher=settings, slots=wanted)
+    assert at_once(config, count) == expected
 
 
 @pytest.fixture

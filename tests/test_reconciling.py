@@ -159,7 +159,7 @@ def test_a_deliberate_retraining_is_a_run_of_its_own(home: Path, driver: Driver)
     driver.sweep(A)
     driver.sweep(A, never=True)
     assert statuses(home, A) == ["FINISHED", "FINISHED"]
-    left_open(driver, A)  # the third is killed
+    left_open(driver, A, never=True)  # the third is killed
     driver.sweep(A, B)
     assert statuses(home, A) == ["FINISHED", "FINISHED", "KILLED"]
     driver.sweep(A, never=True)  # and gone on with

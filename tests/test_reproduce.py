@@ -58,7 +58,7 @@ def reproduce(scripts: None, monkeypatch, capsys) -> Reproduce:
 def simulated(home: Path, simulated_cache: Path, published_cache: Path) -> None:
     """Give the home the simulated stream, in both its orders."""
     for cache in (simulated_cache, published_cache):
-        shutil.copytree(cache, home / ".cache", dirs_exist_ok=True)
+        shutil.copytree(cache, home / ".cache" / "fraudlab", dirs_exist_ok=True)
 
 
 # The tables

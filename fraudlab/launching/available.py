@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from fraudlab.errors import ConfigError
-from fraudlab.limits import Launcher
+from fraudlab.limits import LauncherSettings
 
 NEEDED = {"ray": ("ray", "fraudlab[ray]"), "submitit": ("submitit", "fraudlab[slurm]")}
 
 
-def check_launcher(launcher: Launcher) -> None:
+def check_launcher(launcher: LauncherSettings) -> None:
     """Refuse a launcher that could not start here, without importing more than it takes to know.
 
     Raises

@@ -8,7 +8,6 @@ from typing import Protocol
 
 import msgspec
 
-from fraudlab.errors import FraudlabError
 from fraudlab.provenance import Commit
 from fraudlab.runs import (
     Planned,
@@ -17,7 +16,6 @@ from fraudlab.runs import (
     log_file,
     now,
     read_result,
-    run_folder,
 )
 
 _FATAL = re.compile(r"most recent call first\):\s*\n(.*)")
@@ -69,28 +67,21 @@ class Ended(msgspec.Struct, frozen=True):
     status: Status = "done"
     error: str | None = None
 
-    def record(self, job: Job) -> RunRecord:
-        """Return what is known of the run now; without a result of its own, write one that says so.
-
-        Raises
-        ------
-        FraudlabError
-            If the worker reported a result that is not there: its output folder is another one.
-        """
-        if self.error is None:
-            found = read_result(self.run)
-            if found is None:
-                raise FraudlabError(
-                    f"run {self.run} ended, but its result is not in {run_folder(self.run)}: do the"
-                    " machines share the output folder?"
-                )
+    def result(self, job: Job) -> RunRecord | None:
+        """Return the result that the job has, by its own worker or another sweep's; or None."""
+        found = read_result(self.run)
+        if found is None or found.sweep == job.sweep:
             return found
+        return found if found.status == "done" and not job.again else None
+
+    def record(self, job: Job) -> RunRecord:
+        """Return what is to be written of a job that has no result."""
         log = log_file(self.run)
         return RunRecord(
             self.run,
-            self.status,
+            "failed" if self.error is None else self.status,
             sweep=job.sweep,
-            error=self.error,
+            error=self.error or f"its process ended without a result{last_words(self.run)}",
             log=os.path.relpath(log, job.home) if log.is_file() else None,
             mlflow_run_id=job.mlflow_run_id,
             finished=now(),

@@ -10,15 +10,17 @@ import fcntl
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import ModuleType
 
-from fraudlab.launching.jobs import Ended, Job, last_words
-from fraudlab.launching.remote import Watched
+from fraudlab.launching.endings import Watched, exited
+from fraudlab.launching.jobs import Ended, Job
 
 PRELOADED = ["fraudlab.launching.preloaded"]
 # Read when a library is loaded, so they must be there when the server starts: more threads for
@@ -47,7 +49,7 @@ class Local:
         process = context.Process(target=_alone, args=(job,), name=f"fraudlab-{job.run}")
         with _server_settings():
             process.start()
-        self._running[job.run] = _Running(job, process=process)
+        self._running[job.run] = _Running(job, pid=process.pid, process=process)
 
     def ended(self, wait: float) -> list[Ended]:
         """Return the jobs that have ended, after waiting at most `wait` seconds for one."""
@@ -97,11 +99,15 @@ def _context() -> multiprocessing.context.ForkServerContext:
 
 @contextmanager
 def _server_settings() -> Iterator[None]:
+    """Set what the server reads, and hide the main module, which jobs would import once more."""
     before = {name: os.environ.get(name) for name in SERVER}
+    main = sys.modules["__main__"]
     os.environ.update(SERVER)
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
+        sys.modules["__main__"] = main
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
@@ -135,22 +141,9 @@ def _die_with_driver() -> None:
 
 
 def _how(running: _Running) -> Ended:
-    """Return how a process came to its end."""
+    """Return how a process came to its end; what it finished stands, however late it was."""
     run, code = running.job.run, running.process.exitcode
     running.process.close()
-    if running.stopped is not None:
-        return running.stopped
     if code == 0:
         return Ended(run)
-    return ended_by(run, code)
-
-
-def ended_by(run: str, code: int | None) -> Ended:
-    """Return how a process that gave no result ended, by its exit code."""
-    if code is None or code >= 0:
-        return Ended(run, "failed", f"its process ended with exit code {code}{last_words(run)}")
-    name = signal.Signals(-code).name
-    if -code in {signal.SIGKILL, signal.SIGTERM}:
-        why = ", as the system does when memory runs out" if -code == signal.SIGKILL else ""
-        return Ended(run, "killed", f"killed by {name}{why}{last_words(run)}")
-    return Ended(run, "failed", f"its process died of {name}{last_words(run)}")
+    return running.stopped or exited(run, code)

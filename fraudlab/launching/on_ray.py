@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import fraudlab
+from fraudlab.launching.endings import Watched, died, error_text, let_go
 from fraudlab.launching.jobs import Ended, Job
-from fraudlab.launching.opening import MANY
 from fraudlab.launching.ray_cluster import joined
-from fraudlab.launching.remote import Watched, arrived, died, error_text, let_go
-from fraudlab.limits import Launcher
-from fraudlab.threads import VARIABLE, budget, processors, slots_and_threads
+from fraudlab.launching.sharing import slots_and_threads
+from fraudlab.limits import LauncherSettings
+from fraudlab.threads import processors
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class OnRay:
         How many there are.
     """
 
-    def __init__(self, launcher: Launcher, wanted: int | None, count: int) -> None:
+    def __init__(self, launcher: LauncherSettings, wanted: int | None, count: int) -> None:
         self._tasks: dict[str, _Task] = {}
         self._open = ExitStack()
         own = slots_and_threads(wanted, count)
@@ -47,7 +48,7 @@ class OnRay:
             self.slots, self.threads = (
                 own
                 if launcher.address is None
-                else shares([machine.get("CPU", 0) for machine in machines], wanted, count)
+                else slots_and_threads(wanted, count, [each.get("CPU", 0) for each in machines])
             )
             self._train = _train_of(machines, self.threads, launcher.bytes)
         except BaseException:
@@ -63,16 +64,24 @@ class OnRay:
         """Return the jobs that have ended, after waiting at most `wait` seconds for one."""
         import ray
 
-        running = list(self._tasks.values())
+        tasks = list(self._tasks.values())
+        running = [task.reference for task in tasks if task.over is None]
         if running:
-            ray.wait([task.reference for task in running], timeout=wait)
-        for task in running:
-            if (how := task.overrun()) is not None:
-                self._end(task, how)
-        over = [task for task in running if _is_over(task)]
-        for task in over:
-            del self._tasks[task.job.run]
-        return [_how(task) for task in over]
+            ray.wait(running, timeout=wait)
+        elif tasks:  # Ray has nothing to wait for: their results are on their way
+            time.sleep(wait)
+        found = [how for task in tasks if (how := self._look(task)) is not None]
+        for how in found:
+            del self._tasks[how.run]
+        return found
+
+    def _look(self, task: _Task) -> Ended | None:
+        """Return how a task ended; None while it goes on, which it does for as long as it may."""
+        if _is_over(task):
+            return _how(task)
+        if (how := task.overrun()) is not None:
+            self._end(task, how)
+        return None
 
     def stop(self, run: str, why: str) -> None:
         """End a job early."""
@@ -82,8 +91,9 @@ class OnRay:
     def _end(self, task: _Task, how: Ended) -> None:
         import ray
 
-        task.stopped = task.stopped or how
-        ray.cancel(task.reference, force=True)
+        if not _is_over(task):  # otherwise it has come to an end of its own
+            task.stopped = task.stopped or how
+            ray.cancel(task.reference, force=True)
 
     def close(self) -> None:
         """End whatever still runs, and the cluster if it is ours."""
@@ -94,26 +104,6 @@ class OnRay:
         finally:
             self._tasks.clear()
             self._open.close()
-
-
-def shares(machines: list[float], wanted: int | None, count: int) -> tuple[int, int]:
-    """Return how many candidates run at a time on a cluster, and the threads of each.
-
-    Parameters
-    ----------
-    machines
-        The processors of each.
-    wanted
-        How many at a time were asked for; None for as many as there are processors for.
-    count
-        How many candidates there are.
-    """
-    own = budget() if os.environ.get(VARIABLE, "").strip() else None
-    able = [int(each) for each in machines if each >= 1]
-    if not able:  # machines come when they are asked for
-        return min(wanted or MANY, max(count, 1)), own or 1
-    slots = min(wanted or max(1, sum(able) // (own or 1)), max(count, 1))
-    return slots, own or max(1, min(sum(able) // slots, *able))
 
 
 def _machines() -> list[dict[str, float]]:
@@ -161,8 +151,8 @@ def _is_over(task: _Task) -> bool:
     return bool(ray.wait([task.reference], timeout=0)[0])
 
 
-def _how(task: _Task) -> Ended:
-    """Return how a task came to its end."""
+def _how(task: _Task) -> Ended | None:
+    """Return how a task came to its end; None while its result is on its way."""
     import ray
     from ray import exceptions
 
@@ -178,5 +168,5 @@ def _how(task: _Task) -> Ended:
     except exceptions.RayError as error:
         how = Ended(run, "killed", f"Ray lost it: {error_text(error)}")
     else:
-        return arrived(run, finished)
+        return task.arrived(finished)
     return task.stopped or how

@@ -16,20 +16,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from fraudlab.errors import ConfigError
+from fraudlab.launching.endings import GLANCE, LETTING_GO, Watched, let_go
 from fraudlab.launching.jobs import Ended, Job
-from fraudlab.launching.opening import MANY
-from fraudlab.launching.remote import GLANCE, LETTING_GO, Watched, arrived, let_go
 from fraudlab.launching.submitting import (
     SLURM,
     cluster_of,
     executor,
     job_folder,
     outcome_of,
+    share_of,
     submitted,
-    threads_of,
 )
-from fraudlab.limits import Launcher
-from fraudlab.threads import slots_and_threads
+from fraudlab.limits import LauncherSettings
 
 ASKING = 30.0  # seconds between two questions to Slurm about jobs that have not said anything
 
@@ -53,15 +51,12 @@ class OnSubmitit:
         How many there are.
     """
 
-    def __init__(self, launcher: Launcher, wanted: int | None, count: int) -> None:
+    def __init__(self, launcher: LauncherSettings, wanted: int | None, count: int) -> None:
         self._jobs: dict[str, _Submitted] = {}
         self._on_slurm = cluster_of(launcher) == SLURM
         self._asked = time.monotonic()
         self._accepted = False
-        self.slots, self.threads = slots_and_threads(wanted, count)
-        if self._on_slurm:
-            self.slots = min(wanted or MANY, max(count, 1))
-            self.threads = threads_of(launcher)
+        self.slots, self.threads = share_of(launcher, wanted, count)
         with ExitStack() as opened:
             folder = opened.enter_context(job_folder())
             self._executor = executor(launcher, folder, self.threads)
@@ -95,13 +90,13 @@ class OnSubmitit:
     def ended(self, wait: float) -> list[Ended]:
         """Return the jobs that have ended, after waiting at most `wait` seconds for one."""
         self._ask()
-        over = self._over()
-        if not over and wait > 0:
+        found = self._look()
+        if not found and wait > 0:
             time.sleep(wait)
-            over = self._over()
-        for each in over:
-            del self._jobs[each.job.run]
-        return [self._how(each) for each in over]
+            found = self._look()
+        for how in found:
+            del self._jobs[how.run]
+        return found
 
     def _ask(self) -> None:
         """Ask Slurm how all its jobs are, once for all of them, so that a crash is noticed."""
@@ -113,34 +108,40 @@ class OnSubmitit:
                 if each.stopped is not None:  # it was too busy to listen
                     self._cancel(each, first=True)
 
-    def _over(self) -> list[_Submitted]:
-        over = []
+    def _look(self) -> list[Ended]:
+        """Return the jobs that have ended; the others go on for as long as they may."""
+        found = []
         for each in self._jobs.values():
-            if each.handle is None or each.handle.done():
-                over.append(each)
+            if _is_over(each):
+                if (how := self._how(each)) is not None:
+                    found.append(how)
             elif each.stopped is not None:
                 self._cancel(each)
             elif (how := each.overrun()) is not None:
-                self.stop(each.job.run, "", how)
-        return over
+                self._end(each, how)
+        return found
 
-    def _how(self, each: _Submitted) -> Ended:
-        """Return how a job came to its end, and remove the files it was submitted by."""
-        run = each.job.run
+    def _how(self, each: _Submitted) -> Ended | None:
+        """Return how a job came to its end, and remove the files it was submitted by.
+
+        None while that is not seen here. What it finished stands, however late it was.
+        """
         if each.handle is None:
-            assert each.stopped is not None
             return each.stopped
-        outcome = outcome_of(run, each.handle, on_slurm=self._on_slurm)
+        outcome = outcome_of(each, each.handle, on_slurm=self._on_slurm)
+        if outcome is None:
+            return None
         shutil.rmtree(each.handle.paths.folder, ignore_errors=True)
-        if each.stopped is not None:
-            return each.stopped
-        return outcome if isinstance(outcome, Ended) else arrived(run, outcome)
+        return outcome if outcome.error is None else each.stopped or outcome
 
-    def stop(self, run: str, why: str, how: Ended | None = None) -> None:
+    def stop(self, run: str, why: str) -> None:
         """End a job early."""
-        each = self._jobs.get(run)
-        if each is not None and each.stopped is None:
-            each.stopped = how or Ended(run, "killed", why)
+        if run in self._jobs:
+            self._end(self._jobs[run], Ended(run, "killed", why))
+
+    def _end(self, each: _Submitted, how: Ended) -> None:
+        if each.stopped is None and not _is_over(each):  # otherwise it has ended by itself
+            each.stopped = how
             self._cancel(each, first=True)
 
     def _cancel(self, each: _Submitted, *, first: bool = False) -> None:
@@ -160,9 +161,12 @@ class OnSubmitit:
             end = time.monotonic() + LETTING_GO
             for run in self._jobs:
                 self.stop(run, "the sweep has ended")
-            while not self._on_slurm and len(self._over()) < len(self._jobs):
+            going = [] if self._on_slurm else list(self._jobs.values())
+            while going := [each for each in going if not _is_over(each)]:
                 if time.monotonic() > end:
                     break
+                for each in going:
+                    self._cancel(each)
                 time.sleep(GLANCE)
             let_go(list(self._jobs))
         finally:
@@ -171,6 +175,10 @@ class OnSubmitit:
                     shutil.rmtree(each.handle.paths.folder, ignore_errors=True)
             self._jobs.clear()
             self._open.close()
+
+
+def _is_over(each: _Submitted) -> bool:
+    return each.handle is None or each.handle.done()
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from fraudlab.config import Config
+from fraudlab.launching import sharing
 from fraudlab.launching.jobs import Launcher
 from fraudlab.tables import Tables
-from fraudlab.threads import slots_and_threads
 
 SPARED = 0.1  # of the memory that is free: for the driver, and for files that are read
-MANY = 16  # jobs at a time that a cluster is given, where nobody says
+MANY = sharing.MANY
 _GROUP = Path("/sys/fs/cgroup")
 
 
@@ -38,8 +38,22 @@ def open_launcher(config: Config, count: int, tables: Tables) -> Launcher:
         return OnSubmitit(config.launcher, config.slots, count)
     from fraudlab.launching.local import Local
 
-    slots, threads = slots_and_threads(config.slots, count)
+    slots, threads = sharing.slots_and_threads(config.slots, count)
     return Local(slots, threads)
+
+
+def at_once(config: Config, count: int) -> int:
+    """Return how many of `count` candidates the launcher would train at a time, without opening it.
+
+    A cluster of Ray is taken for this machine: only a connection to it would tell its size.
+    """
+    if config.launcher.name == "inline":
+        return 1
+    if config.launcher.name == "submitit":
+        from fraudlab.launching.submitting import share_of
+
+        return share_of(config.launcher, config.slots, count)[0]
+    return sharing.slots_and_threads(config.slots, count)[0]
 
 
 def memory_of(config: Config, slots: int) -> int | None:
@@ -57,8 +71,16 @@ def free_memory() -> int:
     free = [_free_of_machine()]
     with suppress(OSError, ValueError):  # "max" is no number: there is no limit
         limit = int((_GROUP / "memory.max").read_text())
-        free.append(limit - int((_GROUP / "memory.current").read_text()))
+        used = int((_GROUP / "memory.current").read_text()) - _of_files()
+        free.append(limit - used)
     return max(0, min(free))
+
+
+def _of_files() -> int:
+    """Return the bytes of files that a container holds in memory only while nobody wants it."""
+    lines = (_GROUP / "memory.stat").read_text().splitlines()
+    stat = dict(line.split() for line in lines)
+    return int(stat.get("inactive_file", 0)) + int(stat.get("active_file", 0))
 
 
 def _free_of_machine() -> int:

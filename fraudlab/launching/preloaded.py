@@ -31,3 +31,6 @@ with suppress(ImportError):
     import onnx.helper  # noqa: F401
 with suppress(ImportError):
     import fraudlab.launching.working  # noqa: F401
+    from fraudlab.provenance import code_of_results
+
+    code_of_results()  # reads every source file and the versions of the libraries

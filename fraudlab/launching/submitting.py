@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import pickle
 import secrets
 import shutil
 import signal
@@ -20,9 +21,11 @@ import msgspec
 
 from fraudlab.errors import ConfigError
 from fraudlab.home import outputs
+from fraudlab.launching.endings import Watched, died, error_text
 from fraudlab.launching.jobs import Ended, Job
-from fraudlab.launching.remote import ARRIVAL, GLANCE, died, error_text, perform
-from fraudlab.limits import Launcher
+from fraudlab.launching.remote import perform
+from fraudlab.launching.sharing import slots_and_threads
+from fraudlab.limits import LauncherSettings
 from fraudlab.locking import claimed, is_claimed
 from fraudlab.runs import log_file, running_mark
 from fraudlab.threads import VARIABLE, budget
@@ -35,6 +38,7 @@ YEAR = 365 * 24 * 60  # minutes: for as long as it likes, to submitit's local pr
 UNLIMITED = 0  # minutes: the same to Slurm
 FRESH = 60  # seconds in which a driver has claimed the folder that it made
 FORGOTTEN = 30 * 86_400  # seconds after which nobody waits for a job any more
+RULE = "\n----------------------\n"
 MARKS = {"OUT_OF_MEMORY", "CANCELLED", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE"}
 
 
@@ -52,7 +56,11 @@ def submitted(job: Job) -> tuple[str | None, str | None]:
         return None, error_text(error)
 
 
-def cluster_of(launcher: Launcher) -> str:
+def _options(launcher: LauncherSettings) -> dict[str, Any]:
+    return launcher.options or {}
+
+
+def cluster_of(launcher: LauncherSettings) -> str:
     """Return what runs the jobs: slurm where it is installed, local otherwise, or what was said.
 
     Raises
@@ -62,7 +70,7 @@ def cluster_of(launcher: Launcher) -> str:
     """
     from submitit import AutoExecutor
 
-    cluster = launcher.options.get("cluster")
+    cluster = _options(launcher).get("cluster")
     if cluster not in {None, SLURM, LOCAL}:
         raise ConfigError(
             f"launcher.options.cluster must be slurm or local, got {cluster!r};"
@@ -72,7 +80,20 @@ def cluster_of(launcher: Launcher) -> str:
     return str(cluster or AutoExecutor.which())
 
 
-def threads_of(launcher: Launcher) -> int:
+def share_of(launcher: LauncherSettings, wanted: int | None, count: int) -> tuple[int, int]:
+    """Return how many jobs are submitted at a time, and how many threads each may use.
+
+    Raises
+    ------
+    ConfigError
+        If an option that says so is no number of processors, or a cluster that submitit has not.
+    """
+    if cluster_of(launcher) != SLURM:
+        return slots_and_threads(wanted, count)
+    return slots_and_threads(wanted, count, ())[0], threads_of(launcher)
+
+
+def threads_of(launcher: LauncherSettings) -> int:
     """Return the processors a Slurm job asks for: those of options or FRAUDLAB_THREADS, or 1.
 
     Raises
@@ -81,16 +102,16 @@ def threads_of(launcher: Launcher) -> int:
         If the option is no number of processors.
     """
     for name in ("slurm_cpus_per_task", "cpus_per_task"):
-        said = launcher.options.get(name, 1)
+        said = _options(launcher).get(name, 1)
         if not isinstance(said, int) or said < 1:
             key = f"launcher.options.{name}"
             raise ConfigError(f"{key} must be a whole number of at least 1, got {said!r}", key)
-        if name in launcher.options:
+        if name in _options(launcher):
             return said
     return budget() if os.environ.get(VARIABLE, "").strip() else 1
 
 
-def executor(launcher: Launcher, folder: Path, threads: int) -> Any:
+def executor(launcher: LauncherSettings, folder: Path, threads: int) -> Any:
     """Return submitit's executor.
 
     Raises
@@ -102,7 +123,7 @@ def executor(launcher: Launcher, folder: Path, threads: int) -> Any:
 
     logging.getLogger("submitit").setLevel(logging.ERROR)
     cluster = cluster_of(launcher)
-    options = {name: value for name, value in launcher.options.items() if name != "cluster"}
+    options = {name: value for name, value in _options(launcher).items() if name != "cluster"}
     asked: dict[str, Any] = {"name": "fraudlab", "cpus_per_task": threads}
     asked["timeout_min"] = UNLIMITED if cluster == SLURM else YEAR
     if launcher.seconds is not None:
@@ -120,7 +141,7 @@ def executor(launcher: Launcher, folder: Path, threads: int) -> Any:
     return made
 
 
-def check_options(launcher: Launcher) -> None:
+def check_options(launcher: LauncherSettings) -> None:
     """Find what is wrong with the options before any data is read.
 
     Raises
@@ -133,7 +154,7 @@ def check_options(launcher: Launcher) -> None:
 
 @cache  # all candidates of a sweep have the same
 def _check(encoded: bytes) -> None:
-    launcher = msgspec.json.decode(encoded, type=Launcher)
+    launcher = msgspec.json.decode(encoded, type=LauncherSettings)
     with tempfile.TemporaryDirectory() as folder:
         executor(launcher, Path(folder), threads_of(launcher))
 
@@ -173,10 +194,13 @@ def _age(folder: Path) -> float:
         return 0.0  # it has just been removed
 
 
-def outcome_of(run: str, handle: Any, *, on_slurm: bool) -> str | Ended:
-    """Return when a job's result was finished, or how it ended without one."""
+def outcome_of(watched: Watched, handle: Any, *, on_slurm: bool) -> Ended | None:
+    """Return how a job ended that is over; None while what it left is not seen here."""
+    run = watched.job.run
     state = handle.state.split()[0] if on_slurm else ""  # Slurm says "CANCELLED by 1000"
-    if not _said(handle, ARRIVAL if state == "COMPLETED" else 0):
+    if not handle.paths.result_pickle.exists():
+        if state == "COMPLETED" and not watched.is_overdue():
+            return None  # on its way; `done` has a network file system look again
         return _died(run, handle, state)
     from submitit.core.utils import UncompletedJobError
 
@@ -184,20 +208,22 @@ def outcome_of(run: str, handle: Any, *, on_slurm: bool) -> str | Ended:
         finished, error = handle.result()
     except UncompletedJobError as failure:  # it failed before it came to the candidate
         _keep_log(run, handle)
-        trace = [line for line in str(failure).split("-" * 22)[1].splitlines() if line.strip()]
-        return Ended(run, "failed", f"its job could not start: {trace[-1]}")
-    return Ended(run, "failed", error) if finished is None else finished
+        return Ended(run, "failed", f"its job could not start: {_reason(failure)}")
+    except (EOFError, pickle.UnpicklingError) as damage:
+        _keep_log(run, handle)
+        why = error_text(damage)
+        return Ended(run, "failed", f"what its job left behind cannot be read: {why}")
+    return Ended(run, "failed", error) if finished is None else watched.arrived(finished)
 
 
-def _said(handle: Any, seconds: float) -> bool:
-    """Whether a job that has ended said how, waiting for that to be seen here."""
-    end = time.monotonic() + seconds
-    while not handle.paths.result_pickle.exists():
-        if time.monotonic() > end:
-            return False
-        handle.done()  # has a network file system look again
-        time.sleep(GLANCE)
-    return True
+def _reason(failure: Exception) -> str:
+    """Return the last line of the traceback that submitit puts between two rules."""
+    text = str(failure)
+    _, rule, trace = text.partition(RULE)
+    lines = [
+        line for line in (trace.partition(RULE)[0] if rule else text).splitlines() if line.strip()
+    ]
+    return lines[-1].strip() if lines else "no reason given"
 
 
 def _died(run: str, handle: Any, state: str) -> Ended:

@@ -12,7 +12,7 @@ from pathlib import Path
 from fraudlab.errors import FraudlabError
 from fraudlab.launching.jobs import Job
 from fraudlab.locking import begin, claimed
-from fraudlab.provenance import code_version
+from fraudlab.provenance import source_version
 from fraudlab.runs import finished_result, log_file, run_folder, running_mark
 from fraudlab.tables import Tables
 from fraudlab.threads import VARIABLE, limit_threads
@@ -32,7 +32,7 @@ def work(job: Job) -> None:
             return  # by another sweep, while this one came to it
         begin(mark)
         _print_into(log_file(job.run))
-        if code_version() != job.code:
+        if source_version() != job.code:
             raise FraudlabError("fraudlab's source has changed since this sweep was launched")
         limit_memory(job.memory)
         run_job(job, Tables(print, verify=False))

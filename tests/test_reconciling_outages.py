@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -147,9 +146,9 @@ def test_a_home_is_the_same_under_another_name_of_machine_and_folder(
 def test_a_home_that_moved_closes_what_it_left(
     home: Path, driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, _ = left_open(driver, A)
+    left_open(driver, A)
     moved = home.with_name(f"{home.name}-moved")
-    os.rename(home, moved)
+    home.rename(moved)
     monkeypatch.setenv("FRAUDLAB_HOME", str(moved))
     driver.mirror().settle()
     assert driver.warnings == []

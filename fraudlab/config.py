@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from fraudlab.errors import ConfigError
 from fraudlab.limits import Launcher
-from fraudlab.wording import nearest, type_text, value_text
+from fraudlab.wording import misfit
 
 GROUPS = (
     "data",
@@ -139,9 +138,6 @@ class Candidate(msgspec.Struct, frozen=True):
     not_applicable: str | None = None
 
 
-_UNKNOWN = re.compile(r"Object contains unknown field `([^`]+)`")
-_MISSING = re.compile(r"Object missing required field `([^`]+)`")
-_PATH = re.compile(r"`\$([\w.]*)")
 # What a result does not depend on: where it is mirrored, what launched it, how a sweep goes on and
 # ranks. The candidates of a command have it in common.
 SHARED_KEYS = (
@@ -178,34 +174,7 @@ def parse(plain: Mapping[str, Any]) -> Config:
     try:
         return msgspec.convert(shaped, Config)
     except msgspec.ValidationError as error:
-        raise _explained(error, shaped) from error
-
-
-def _explained(error: msgspec.ValidationError, plain: Mapping[str, Any]) -> ConfigError:
-    """Return the error in the words of a configuration, with the dotted key it is about."""
-    text = str(error)
-    place = _PATH.search(text)
-    path = place[1].strip(".") if place else ""
-    unknown, missing = _UNKNOWN.match(text), _MISSING.match(text)
-    if unknown:
-        key = f"{path}.{unknown[1]}".lstrip(".")
-        known = [field.name for field in msgspec.structs.fields(_hint(path))]
-        return ConfigError(f"no key {key!r}{nearest(unknown[1], known)}", key)
-    if missing:
-        key = f"{path}.{missing[1]}".lstrip(".")
-        return ConfigError(f"{key} is missing: give it a value", path or key)
-    value: Any = plain
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else value
-    return ConfigError(f"{path} must be {type_text(_hint(path))}, got {value_text(value)}", path)
-
-
-def _hint(path: str) -> Any:
-    """Return the type that stands at a dotted path of the configuration."""
-    hint: Any = Config
-    for part in path.split(".") if path else ():
-        hint = get_type_hints(hint, include_extras=True)[part]
-    return hint
+        raise ConfigError(*misfit(error, Config, shaped)) from error
 
 
 def key_of(config: Config, *parts: str) -> str:

@@ -97,7 +97,7 @@ class Exclusions:
         for wanted in entries:
             self._check(wanted)
             dotted = {key for key in wanted if key not in self._groups}
-            name = msgspec.json.encode(wanted, order="sorted")
+            name = msgspec.json.encode(msgspec.to_builtins(wanted, str_keys=True), order="sorted")
             found.append(self._entries.setdefault(name, Exclusion(wanted, place, unseen=dotted)))
         return found
 
@@ -206,9 +206,10 @@ def _value_at(plain: Mapping[str, Any], key: str) -> Any:
     """Return what a configuration has at a dotted key, a plugin's default if its YAML omits it."""
     found: Any = plain
     for part in key.split("."):
-        if not isinstance(found, Mapping) or part not in found:
+        named = {str(name): of for name, of in found.items()} if isinstance(found, Mapping) else {}
+        if part not in named:
             return _defaults(plain, key.partition(".")[0]).get(key, _ABSENT)
-        found = found[part]
+        found = named[part]
     return found
 
 

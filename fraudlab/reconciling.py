@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fraudlab import mirrored
-from fraudlab.errors import UserError
+from fraudlab.errors import FraudlabError, UserError
 from fraudlab.home import outputs
 from fraudlab.locking import is_claimed
 from fraudlab.mirror_runs import MirrorRuns
@@ -165,7 +165,7 @@ def _rows_at_end(sweep: str) -> Sequence[Row] | None:
         return None
     try:
         return leaderboard(read_sweep(sweep))
-    except UserError:  # removed, or of another version
+    except FraudlabError:  # removed, of another version, or of a plugin that is not there any more
         return None
 
 

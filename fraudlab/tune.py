@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -12,9 +13,9 @@ from fraudlab.command import CONFIG_DIR, parse_arguments, parse_flags, run_comma
 from fraudlab.composition import Composer
 from fraudlab.errors import UserError
 from fraudlab.limits import DURATION_RULE, duration
-from fraudlab.searching.probing import Asked, ask
+from fraudlab.searching.ledger import address_of, check_name
+from fraudlab.searching.probing import CheckedSearch, check_search
 from fraudlab.searching.spaces import GROUP, read_space
-from fraudlab.searching.storing import address_of, check_name
 from fraudlab.wording import nearest
 
 if TYPE_CHECKING:
@@ -85,13 +86,14 @@ def main(arguments: list[str]) -> int:
         name = wanted.hparams_search
         raise UserError(f"no {GROUP} option {name!r}{nearest(name, known)}")
     words = [word for word, mine in zip(flags.overrides, is_own, strict=True) if not mine]
-    asked = ask(read_space(wanted.hparams_search, path), composer, words)
-    if asked.base.config.resume != "auto":
+    checked = check_search(read_space(wanted.hparams_search, path), composer, words)
+    resume = checked.base.config.resume
+    if resume != "auto":
         raise UserError(
-            f"resume={asked.base.config.resume} has no meaning for a search: a study always goes on"
-            " where it stopped; study=NAME begins another"
+            f"resume={resume} has no meaning for a search: a study always goes on where it stopped;"
+            " study=NAME begins another"
         )
-    return tune(wanted, seconds, asked, composer, flags.config_dir)
+    return tune(wanted, seconds, checked, composer, flags.config_dir)
 
 
 def _seconds(wanted: Tune) -> float | None:
@@ -107,7 +109,11 @@ def _seconds(wanted: Tune) -> float | None:
 
 
 def tune(
-    wanted: Tune, seconds: float | None, asked: Asked, composer: Composer, config_dir: str | None
+    wanted: Tune,
+    seconds: float | None,
+    checked: CheckedSearch,
+    composer: Composer,
+    config_dir: str | None,
 ) -> int:
     """Search, and show what came of it; return the exit code."""
     from fraudlab.promotion import promote_first
@@ -120,18 +126,19 @@ def tune(
     progress = Progress()
     allowance = Allowance(seconds, wanted.budget, wanted.trials)
     budget()  # what the environment lacks is said here: reading the data may take a while
-    told = mirror(asked.base.config.tracking, progress.warn)
-    search = Search(asked, composer, wanted.storage, wanted.study, allowance, progress)
+    told = mirror(checked.base.config.tracking, progress.warn)
+    search = Search(checked, composer, wanted.storage, wanted.study, allowance, progress)
     search.on_met = lambda record: progress.names(record.candidates)
-    before = {t.number for t in search.study.trials() if t.state in {"complete", "pruned"}}
-    progress.note(f"study {search.name}: {len(before):,} trials before this command")
-    try:
-        rows = search.run(told)
-    except KeyboardInterrupt:
-        _show(search, search.rows(), progress, config_dir)
-        progress.note("the same command goes on where this one stopped")
-        raise
-    _show(search, rows, progress, config_dir)
+    with closing(search.study):
+        before = {t.number for t in search.study.trials() if t.state in {"complete", "pruned"}}
+        progress.note(f"study {search.name}: {len(before):,} trials before this command")
+        try:
+            rows = search.run(told)
+        except KeyboardInterrupt:
+            _show(search, search.rows(), progress, config_dir)
+            progress.note("the same command goes on where this one stopped")
+            raise
+        _show(search, rows, progress, config_dir)
     promote_first(rows, progress)
     own = search.source.failed if search.source is not None else 0
     return 0 if not own and any(row.status == "done" for row in rows) else 1
@@ -156,7 +163,7 @@ def _show(search: Search, rows: list[Row], progress: Progress, config_dir: str |
     if best is None:
         return
     words = next(t.notes["words"] for t in trials if t.notes.get("run") == best.run)
-    said = findings.command(search.asked.words, words, config_dir)
+    said = findings.command(search.checked.words, words, config_dir)
     planned = next(each for each in search.record.candidates if each.run == best.run)
     path = findings.write_recipe(search.name, planned, said)
     progress.note(f"the best, as a command: {said}")

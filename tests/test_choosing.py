@@ -496,3 +496,25 @@ def test_the_examples_of_the_docs_choose_as_they_say(folder) -> None:
     commands = re.findall(r"^    python -m fraudlab.train (.*)$", chapter, re.MULTILINE)
     counts = [len(plan(*shlex.split(each.replace(" -m", ""))).candidates) for each in commands]
     assert counts == [2, 3, 4]
+
+
+# Keys that are numbers
+
+WEIGHTS = (
+    "model=logreg", "sampler=class_weight",
+    "sampler.params.weights={0: 1, 1: 50},{0: 1, 1: 5},balanced",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("[{sampler.params.weights: {0: 1, 1: 50}}]", 2),
+        ("[{sampler.params.weights: {1: 50, 0: 1}}]", 2),
+        ("[{sampler.params.weights: [{0: 1, 1: 50}, balanced]}]", 1),
+        ("[{sampler.params.weights.1: 5}]", 2),
+        ("[{sampler.params.weights: {0: 1, 1: 7}}]", 3),
+    ],
+)
+def test_weights_of_classes_can_be_left_out(said: str, left: int) -> None:
+    assert len(plan(*WEIGHTS, f"exclude={said}").candidates) == left

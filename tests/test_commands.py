@@ -192,7 +192,7 @@ def test_validate_checks_the_table_trains_nothing_and_leaves_the_cache_only(run,
     assert done.code == 0
     assert done.out.splitlines()[0] == "2 candidates: names, parameters and bounds are right"
     assert done.out.splitlines()[1].endswith("the split fits")
-    shutil.rmtree(home / ".cache" / "fraudlab")
+    shutil.rmtree(home / ".cache")
     assert files_in(home) == before
 
 

@@ -70,6 +70,7 @@ def test_a_result_that_was_not_told_any_more_is_told_in_full(home: Path, driver:
     (run,) = runs_of(home, A)
     assert run.data.tags["fraudlab.sweep"] == old.sweep
     assert run.info.end_time >= run.info.start_time
+    assert parents(home)[old.sweep].info.status == "KILLED"  # though nothing of it is missing
 
 
 def test_a_failure_that_was_not_told_any_more_ends_as_failed(home: Path, driver: Driver) -> None:

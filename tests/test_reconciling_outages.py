@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from fraudlab.config import Tracking
+from fraudlab.provenance import masked
 from fraudlab.runs import read_result, running_mark, sweep_folder
-from fraudlab.tracking import mirror
+from fraudlab.tracking import MlflowMirror, mirror
 from tests.mirrors import Driver, assert_whole, doom, left_open, noted, parents, runs_of
 from tests.sweeps import mlflow_runs
 
@@ -121,8 +122,11 @@ def test_a_parent_without_its_plan_is_closed_as_killed(home: Path, driver: Drive
 def test_what_is_noted_of_a_store_holds_no_password(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hidden@example.test/runs?token=hidden")
-    told = mirror(Tracking(name="server"), lambda _: None)
+    address = "http://me:hidden@example.test/runs?token=hidden"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    told = mirror(Tracking("server", masked(address)), lambda _: None)
+    assert isinstance(told, MlflowMirror)
+    assert told._uri == address
     assert "hidden" not in told._store().uri
     assert "example.test/runs" in told._store().uri
 

@@ -20,7 +20,7 @@ SMALL = {"customers": 40, "terminals": 60, "days": 25, "radius": 20.0}
 @pytest.fixture(scope="module")
 def stream(simulated_cache: Path) -> pl.DataFrame:
     """Return the full stream, simulated once for all tests that need it."""
-    (path,) = simulated_cache.glob("simulated-*.parquet")
+    (path,) = simulated_cache.glob("fraudlab/simulated-*.parquet")
     frame = pl.read_parquet(path)
     first = pl.datetime(2018, 4, 1)
     seconds = (pl.col("TX_DATETIME") - first).dt.total_seconds()
@@ -67,7 +67,7 @@ def test_the_full_stream_equals_the_published_file_but_for_the_order_within_a_se
 
 
 def test_ties_stand_as_published_when_asked_to(published_cache: Path) -> None:
-    (path,) = published_cache.glob("simulated-*.parquet")
+    (path,) = published_cache.glob("fraudlab/simulated-*.parquet")
     frame = pl.read_parquet(path)
     order = frame["CUSTOMER_ID"].to_numpy().astype("<i8").tobytes()
     assert hashlib.sha256(order).hexdigest() == ORDER_AS_PUBLISHED

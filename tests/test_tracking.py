@@ -16,10 +16,12 @@ import pytest
 import yaml
 
 from fraudlab.config import Choice
+from fraudlab.launching.jobs import Job
 from fraudlab.manifest import Metrics
 from fraudlab.mirrored import metrics_of, params_of
 from fraudlab.runs import RunRecord, read_sweep
 from tests.conftest import ROOT, Run, Start
+from tests.mirrors import Driver, Training, runs_of
 from tests.sweeps import board, mlflow_runs, opened, results, wait_until
 
 # What MLflow deprecates of its own libraries is not for us to mend.
@@ -74,6 +76,22 @@ def test_a_child_carries_config_report_commit_and_data(
     assert manifest["provenance"]["mlflow_run_id"] == child.info.run_id
     assert child.data.tags.get("mlflow.source.git.commit") == manifest["provenance"]["commit"]
     assert child.data.tags["fraudlab.bundle"] == board(run)[0]["bundle"]
+
+
+def test_a_child_is_whole_before_the_sweep_is_over(home: Path, database: Path) -> None:
+    first, second = "a" * 16, "b" * 16
+    driver = Driver({first: 0.5, second: 0.25})
+    told = driver.told(first, second)
+    seen: list[list[str]] = []
+
+    def train(job: Job) -> RunRecord:
+        seen.append([child.info.status for child in runs_of(home, first)])
+        return driver.result(job.run, job.mlflow_run_id, job.sweep)
+
+    told.training = Training(train, slots=1)
+    told.run(driver.mirror())
+    assert driver.warnings == []
+    assert seen == [["RUNNING"], ["FINISHED"]]
 
 
 def test_a_failed_candidate_ends_as_failed(

@@ -100,7 +100,7 @@ def test_a_database_that_goes_away_in_the_middle_costs_one_warning(
     home: Path, start: Start, tracked: list[str], database: Path
 ) -> None:
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as other:
-        process = start(*tracked, "model=rf", "model.params.n_estimators=400,50", "-m")
+        process = start(*tracked, "model=rf", "model.params.n_estimators=400,50", "slots=1", "-m")
         wait_until(lambda: opened(database) == 2, process)
         other.execute("BEGIN EXCLUSIVE")
         out, err = process.communicate(timeout=90)

@@ -25,7 +25,8 @@ def runs_at(address: str, home: Path) -> list[Any]:
     client = MlflowClient(address)
     known = client.get_experiment_by_name("fraudlab")
     found = client.search_runs([known.experiment_id]) if known else []
-    return [run for run in found if run.data.tags["fraudlab.home"].endswith(f":{home}")]
+    ours = (home / "outputs" / "home.id").read_text().strip()
+    return [run for run in found if run.data.tags["fraudlab.home"] == ours]
 
 
 def by_kind(runs: list[Any]) -> tuple[list[Any], list[Any]]:

@@ -14,11 +14,11 @@ from fraudlab.composition import Composer
 from fraudlab.errors import ConfigError
 from fraudlab.overrides import read_word
 from fraudlab.searching.dimensions import Range
-from fraudlab.searching.probing import ask
+from fraudlab.searching.probing import check_search, value_word
 from fraudlab.searching.spaces import GROUP, Pruning, Sampling, read_space
-from fraudlab.searching.words import value_word
 from tests.conftest import ROOT, Run
-from tests.searches import TREE, write_space
+from tests.searches import QUICK, TREE, write_space
+from tests.sweeps import board
 from tests.test_commands import files_in
 
 SCALARS = st.one_of(
@@ -34,14 +34,16 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "option": ("space: {model: [xgb, rff]}", "did you mean 'rf'?"),
     "field": ("spaces: {model: [xgb, rf]}", "no key 'spaces'; did you mean 'space'?"),
     "range": ("space: {seed: {lo: 1, high: 2}}", "no key 'lo'; did you mean 'low'?"),
-    "no high": ("space: {model.params.max_depth: {low: 1}}", "high is missing"),
+    "no high": ("space: {model.params.max_depth: {low: 1}}", "high is missing: give it a value, "),
+    "no high, example": ("space: {seed: {low: 1}}", "such as {low: 2, high: 10}"),
+    "infinite": ("space: {seed: {low: 1, high: .inf}}", "high must be a finite number, got inf"),
     "order": ("space: {model.params.max_depth: {low: 9, high: 2}}", "low must be less than high"),
     "log": ("space: {model.params.gamma: {low: 0.0, high: 1.0, log: true}}", "low above 0"),
     "step": ("space: {model.params.max_depth: {low: 1, high: 3, step: 5}}", "step must be"),
     "both": ("space: {model.params.max_depth: {low: 1, high: 9, step: 2, log: true}}", "log and"),
     "bound": ("space: {model.params.subsample: {low: 0.1, high: 1.5}}", "1.5"),
     "type": ("space: {model.params.max_depth: {low: 0.5, high: 2.5}}", "max_depth"),
-    "number": ("space: {model.params.max_depth: {low: one, high: 2}}", "low"),
+    "number": ("space: {seed: {low: one, high: 2}}", "low must be int or float, got 'one'"),
     "scalar": ("space: {model.params.max_depth: 3}", "must be a range"),
     "single": ("space: {model: [xgb]}", "two values or more"),
     "twice": ("space: {model: [xgb, rf, xgb]}", "twice"),
@@ -53,15 +55,24 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "data": ("space: {data.path: [a, b]}", "data.path cannot vary"),
     "selection": ("space: {selection: [savings, recall_first]}", "selection cannot vary"),
     "fixed too": ("fixed: {model: rf}\nspace: {model: [xgb, rf]}", "keep one"),
-    "no if": ("when: [{space: {model: [xgb, rf]}}]", "if is missing"),
+    "no if": ("when: [{space: {model: [xgb, rf]}}]", "when[0].if is missing: give it a value, "),
+    "no if, example": ("when: [{space: {model: [xgb, rf]}}]", "such as when: [{if: {model: xgb}"),
+    "if of lists": (
+        "when: [{if: {model: [[xgb]]}, space: {model: [xgb, rf]}}]", "when[0].if must be {text: ",
+    ),
+    "when of words": ("when: [model]", "when[0] must be {if, space}, got 'model'"),
     "if of nothing": (
         "when: [{if: {moodel: xgb}, space: {model.params.max_depth: [1, 2]}}]",
-        "moodel neither varies nor is it set",
+        "moodel neither varies nor is it set: give it values under space or one under fixed; did",
+    ),
+    "if of something else, nearest": (
+        "when: [{if: {moodel: xgb}, space: {model.params.max_depth: [1, 2]}}]",
+        "did you mean 'model'?",
     ),
     "if never": (
         "space: {model: [xgb, rf]}\n"
         "when: [{if: {model: tree}, space: {model.params.max_depth: [1, 2]}}]",
-        "'tree' is not among the values of model",
+        "'tree' is not among the values of model: 'xgb', 'rf'",
     ),
     "inside when": (
         "space: {model: [xgb, rf]}\n"
@@ -118,7 +129,7 @@ def test_a_mistake_of_the_command_line_is_explained(
 def test_every_search_fits_and_says_how_to_run_it(name: str) -> None:
     composer = Composer()
     path = composer.folders.file(GROUP, name)
-    asked = ask(read_space(name, path), composer, ["data=simulated_small"])
+    asked = check_search(read_space(name, path), composer, ["data=simulated_small"])
     assert path.read_text().startswith(f"# python -m fraudlab.tune hparams_search={name} ")
     default = asked.default()
     assert len(default) >= 3
@@ -163,13 +174,15 @@ when:
 """
     write_space(home, text)
     space = read_space("own", home / "conf" / GROUP / "own.yaml")
-    asked = ask(space, Composer(), ["data=toy"])
+    asked = check_search(space, Composer(), ["data=toy"])
     chosen = asked.space.walk(asked.known, lambda each: each.probe(1))
     assert chosen == {"model": "rf", "model.params.bootstrap": False}
     wrong = text.replace("low: 0.2, high: 1.0", "low: 0.2, high: 7.0")
     write_space(home, wrong)
     with pytest.raises(ConfigError, match="max_samples"):
-        ask(read_space("own", home / "conf" / GROUP / "own.yaml"), Composer(), ["data=toy"])
+        check_search(
+            read_space("own", home / "conf" / GROUP / "own.yaml"), Composer(), ["data=toy"]
+        )
 
 
 @settings(derandomize=True, deadline=None)
@@ -204,10 +217,45 @@ def test_the_search_of_the_docs_fits(home: Path) -> None:
     write_space(home, re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1], "ours")
     composer = Composer(str(home / "conf"))
     space = read_space("ours", composer.folders.file(GROUP, "ours"))
-    asked = ask(space, composer, ["data=toy"])
+    asked = check_search(space, composer, ["data=toy"])
     assert asked.space.sampling == Sampling()
     assert asked.space.pruning == Pruning()
 
 
 def test_the_help_lists_every_search(run: Run) -> None:
     assert ", ".join(Composer().options(GROUP)) in run("tune", "-h").out
+
+
+WEIGHTS = """\
+fixed: {model: logreg, sampler: class_weight}
+space:
+  sampler.params.weights: [balanced, {0: 1, 1: 50}, {0: 1, 1: 5}]
+"""
+
+
+def test_weights_of_classes_may_vary(home: Path, run: Run, small_table: list[str]) -> None:
+    words = [*write_space(home, WEIGHTS), *small_table, *QUICK]
+    done = run("tune", *words, "trials=3")
+    assert done.code == 0, done.err
+    found = {str(row["overrides"]["sampler.params.weights"]) for row in board(run)}
+    assert len(found) > 1
+    assert any("50" in each or "5" in each for each in found)
+
+
+def test_a_search_of_weights_begins_with_the_chosen_ones(home: Path) -> None:
+    folder = home / "conf" / "sampler"
+    folder.mkdir(parents=True)
+    (folder / "heavy.yaml").write_text("name: class_weight\nparams: {weights: {0: 1, 1: 5}}\n")
+    write_space(home, WEIGHTS.replace("class_weight", "heavy"))
+    space = read_space("own", home / "conf" / GROUP / "own.yaml")
+    checked = check_search(space, Composer(str(home / "conf")), ["data=toy"])
+    assert set(checked.default()) == {"sampler.params.weights"}
+
+
+def test_other_weights_are_another_study(home: Path) -> None:
+    path = home / "conf" / GROUP / "own.yaml"
+    digests = set()
+    for text in (WEIGHTS, WEIGHTS.replace("1: 50", "1: 60"), WEIGHTS.replace("1: 50", "2: 50")):
+        write_space(home, text)
+        digests.add(read_space("own", path).digest())
+    assert len(digests) == 3

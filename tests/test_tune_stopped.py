@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from fraudlab.searching.dimensions import Dimension, Range
+from fraudlab.searching.ledger import LOST, address_of
 from fraudlab.searching.spaces import read_space
-from fraudlab.searching.storing import address_of
 from fraudlab.searching.studies import Study
-from fraudlab.searching.workers import LOST
 from tests.conftest import INTERRUPTED, ROOT, Run
 from tests.searches import journals, notes, proposals, states, study_of, write_space
 from tests.sweeps import board, results, wait_until
@@ -201,7 +200,7 @@ def test_a_worker_elsewhere_is_gone_when_nothing_is_heard_of_it(
     here = studies()
     assert here.recover() == 0
     now = time.time()
-    monkeypatch.setattr("fraudlab.searching.workers.time.time", lambda: now + 2 * LOST)
+    monkeypatch.setattr("fraudlab.searching.ledger.time.time", lambda: now + 2 * LOST)
     assert here.recover() == 1
     assert states(home) == ["FAIL", "WAITING"]
     there.complete(0, 0.5)  # it was there all the same: too late, and no harm

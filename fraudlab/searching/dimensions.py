@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from fraudlab.errors import ConfigError
-from fraudlab.searching.shapes import read_shape
-from fraudlab.wording import value_text
+from fraudlab.wording import misfit, value_text
 
 DIGITS = 4  # significant ones of a proposed number: nobody wants to type seventeen
+EXAMPLE = "{low: 2, high: 10}"
 Number = int | float
+Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,9 +75,10 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def fault(self) -> str | None:
         """Return what is wrong with it; None when nothing is."""
-        said = [each for each in (self.low, self.high, self.step) if each is not None]
-        if not all(math.isfinite(each) for each in said):
-            return "needs finite numbers"
+        for name in ("low", "high", "step"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                return f"{name} must be a finite number, got {value!r}"
         if self.low >= self.high:
             return f"low must be less than high, got {self.low!r} and {self.high!r}"
         if self.step is not None and not 0 < self.step <= self.high - self.low:
@@ -121,7 +123,35 @@ class Dimension(msgspec.Struct, frozen=True):
 
     def fits(self, value: Any) -> bool:
         """Whether a value is one of those it may be."""
-        return self.range.fits(value) if self.range is not None else value in self.choices
+        if self.range is not None:
+            return self.range.fits(value)
+        # A configuration as plain values has text for keys, YAML has numbers, too.
+        return value in self.choices or value in msgspec.to_builtins(self.choices, str_keys=True)
+
+    def __str__(self) -> str:
+        """Return what it may be, for errors."""
+        if self.range is not None:
+            return f"{self.range.low} to {self.range.last}"
+        return ", ".join(map(value_text, self.choices))
+
+
+def read_shape(
+    plain: Any, shape: type[Shape], where: str, example: str, *, lax: bool = False
+) -> Shape:
+    """Return a Struct of plain values; `where` says whose they are, `example` how they may look.
+
+    `lax` reads numbers out of text too: to YAML 1e-3, which lacks a point, is text.
+
+    Raises
+    ------
+    ConfigError
+        If a key does not exist or is missing, or a value has the wrong type or is out of bounds.
+    """
+    try:
+        return msgspec.convert(plain, shape, strict=not lax)
+    except msgspec.ValidationError as error:
+        why, _ = misfit(error, shape, plain, f", such as {example}")
+        raise ConfigError(f"{where}: {why}") from error
 
 
 Pick = Callable[[Dimension], Any]
@@ -139,10 +169,10 @@ def read_dimension(name: str, key: str, written: Any, where: str) -> Dimension:
         return Dimension(name, key, choices=_choices(written, where))
     if not isinstance(written, dict):
         raise ConfigError(
-            f"{where} must be a range such as {{low: 2, high: 10}} or a list of choices, got"
+            f"{where} must be a range such as {EXAMPLE} or a list of choices, got"
             f" {value_text(written)}"
         )
-    found = read_shape(written, Range, where, lax=True)
+    found = read_shape(written, Range, where, EXAMPLE, lax=True)
     fault = found.fault()
     if fault is not None:
         raise ConfigError(f"{where}: {fault}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +14,7 @@ from fraudlab.bundle import write_atomic
 from fraudlab.config import GROUPS, to_plain
 from fraudlab.ranking import Row, best_of
 from fraudlab.runs import PRUNED, Planned
-from fraudlab.searching.storing import folder
-from fraudlab.searching.trials import Trial
-from fraudlab.searching.words import typed
+from fraudlab.searching.ledger import Trial, folder
 
 SHOWN = 10  # rows of the leaderboard, and failures
 ENOUGH = 20  # trials with a value, below which nothing is said of what decided
@@ -73,7 +72,7 @@ def decisive(importances: dict[str, float], trials: Sequence[Trial]) -> str | No
 def command(words: Sequence[str], proposed: Sequence[str], config_dir: str | None) -> str:
     """Return the command that trains one candidate of a search."""
     flags = [] if config_dir is None else ["--config-dir", config_dir]
-    return f"python -m fraudlab.train {typed([*flags, *words, *proposed])}"
+    return f"python -m fraudlab.train {shlex.join([*flags, *words, *proposed])}"
 
 
 def write_recipe(study: str, planned: Planned, said: str) -> Path:

@@ -22,11 +22,19 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fraudlab.errors import FraudlabError
 from fraudlab.searching.dimensions import Dimension
+from fraudlab.searching.ledger import Address, State, Trial
 from fraudlab.searching.spaces import Pruning, Sampling
-from fraudlab.searching.storing import Address
 
 optuna.logging.disable_default_handler()  # what it does is told in our own lines
 WAIT = 60  # seconds that a worker waits for another to let go of an sqlite file
+NOTES = "fraudlab"  # the attribute of a trial with what was noted of it
+_STATES: dict[TrialState, State] = {
+    TrialState.WAITING: "waiting",
+    TrialState.RUNNING: "running",
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "left",
+}
 
 
 @contextmanager
@@ -50,7 +58,7 @@ def guarded(where: str, kind: type[FraudlabError] = FraudlabError) -> Iterator[N
         except Exception as error:
             named = type(error).__module__.partition(".")[0]
             storage = isinstance(error, optuna.exceptions.StorageInternalError)
-            if storage or named in {"sqlalchemy", "alembic", "psycopg2"}:
+            if storage or named in {"sqlalchemy", "alembic", "psycopg"}:
                 raise kind(_failure(where, error)) from error
             raise
 
@@ -69,8 +77,17 @@ def open_storage(address: Address) -> BaseStorage:
         path.parent.mkdir(parents=True, exist_ok=True)
         _mend(path)
         return JournalStorage(JournalFileBackend(str(path), _Lock(path)))  # type: ignore[arg-type]
-    options = {"connect_args": {"timeout": WAIT}} if address.place.startswith("sqlite") else {}
-    return RDBStorage(address.place, engine_kwargs=options)
+    if address.place.startswith("sqlite"):
+        return RDBStorage(address.place, engine_kwargs={"connect_args": {"timeout": WAIT}})
+    # A server that was started again while a candidate was trained is connected to again.
+    return RDBStorage(address.place, engine_kwargs={"pool_pre_ping": True})
+
+
+def close_storage(storage: BaseStorage) -> None:
+    """Close the connections to a database; a journal keeps nothing open."""
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def _mend(path: Path) -> None:
@@ -110,8 +127,9 @@ class SeededTPE(BaseSampler):
     """Optuna's TPE, with a seed for each trial.
 
     A sampler's own draws go on from where it stands; one that is started again, or beside another,
-    would repeat them. Here they depend on the seed and the trial's number, so that a search that
-    was interrupted proposes what it would have proposed anyway, and workers never draw alike.
+    would repeat them. Here they depend on the seed and on how many trials came before that count,
+    so that workers draw differently, and a search that was interrupted proposes what it would have
+    proposed anyway: a trial that was put back stands in the study twice, but counts once.
     """
 
     def __init__(self, seed: int, sampling: Sampling) -> None:
@@ -119,9 +137,9 @@ class SeededTPE(BaseSampler):
         self._sampling = sampling
         self._tpe = self._seeded(0)
 
-    def _seeded(self, number: int) -> TPESampler:
+    def _seeded(self, place: int) -> TPESampler:
         wanted = self._sampling
-        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self._seed, place]).generate_state(1)[0])
         return TPESampler(
             n_startup_trials=wanted.n_startup_trials,
             n_ei_candidates=wanted.n_ei_candidates,
@@ -134,7 +152,9 @@ class SeededTPE(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Start anew."""
-        self._tpe = self._seeded(trial.number)
+        trials = study.get_trials(deepcopy=False)
+        earlier = (each for each in trials if each.number < trial.number)
+        self._tpe = self._seeded(sum(each.state != TrialState.FAIL for each in earlier))
         self._tpe.before_trial(study, trial)
 
     def infer_relative_search_space(
@@ -194,4 +214,17 @@ def raw(dimension: Dimension, value: Any) -> Any:
     """Return a value as Optuna can store it: a list or mapping as text."""
     if dimension.range is not None or isinstance(value, str | int | float | None):
         return value
-    return msgspec.json.encode(value).decode()
+    plain = msgspec.to_builtins(value, str_keys=True)
+    return msgspec.json.encode(plain, order="sorted").decode()
+
+
+def told(trial: FrozenTrial) -> Trial:
+    """Return a trial as everybody but Optuna knows it."""
+    value = trial.value if trial.state == TrialState.COMPLETE else None
+    return Trial(
+        trial.number,
+        _STATES[trial.state],
+        value,
+        dict(trial.intermediate_values),
+        trial.user_attrs.get(NOTES, {}),
+    )

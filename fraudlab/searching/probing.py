@@ -6,6 +6,7 @@ part of the space; combinations are left to the search itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,14 +20,16 @@ from fraudlab.folders import RECIPE
 from fraudlab.overrides import read_words
 from fraudlab.searching.dimensions import Dimension, Pick
 from fraudlab.searching.spaces import Space, condition
-from fraudlab.searching.words import words_of
+from fraudlab.wording import nearest, value_text
 
 # What all candidates must have in common, for their values to be those of the same question.
 HELD = (*COMMON_KEYS, "data", "bootstrap", "seed", RECIPE)
 HELD_GROUPS = ("split",)  # its parameters may vary where they leave the scored rows alone
+_PLAIN = re.compile(r"[A-Za-z_][\w/-]*")
+_RESERVED = {"null", "none", "true", "false", "nan", "inf"}
 
 
-class Asked(msgspec.Struct, frozen=True):
+class CheckedSearch(msgspec.Struct, frozen=True):
     """A search, checked.
 
     Attributes
@@ -80,7 +83,7 @@ class Asked(msgspec.Struct, frozen=True):
         return found
 
 
-def ask(space: Space, composer: Composer, words: Sequence[str]) -> Asked:
+def check_search(space: Space, composer: Composer, words: Sequence[str]) -> CheckedSearch:
     """Return a search that fits the configuration which the user's words make.
 
     Raises
@@ -100,11 +103,11 @@ def ask(space: Space, composer: Composer, words: Sequence[str]) -> Asked:
             raise ConfigError(f"{space.file}: fixed cannot name a recipe; say {RECIPE}=... as well")
     base = _compose(composer, words, words_of(space.fixed), space.file)
     known = {**base.options, **base.overrides}
-    asked = Asked(space, tuple(words), base, known)
-    for values in _probes(asked):
+    search = CheckedSearch(space, tuple(words), base, known)
+    for values in _probes(search):
         plain = [word for word in words if not word.startswith(f"{EXCLUDE}=")]
-        _compose(composer, [*plain, f"{EXCLUDE}=[]"], asked.proposed(values), space.file)
-    return asked
+        _compose(composer, [*plain, f"{EXCLUDE}=[]"], search.proposed(values), space.file)
+    return search
 
 
 def _check_may_vary(dimension: Dimension, file: str) -> None:
@@ -129,20 +132,22 @@ def _compose(
     return candidate
 
 
-def _probes(asked: Asked) -> Iterator[dict[str, Any]]:
+def _probes(search: CheckedSearch) -> Iterator[dict[str, Any]]:
     """Yield values that meet, in each part, each end of a range and each choice."""
-    for part in asked.space.parts:
-        for pinned in _contexts(asked, part.holds):
+    for part in search.space.parts:
+        for pinned in _contexts(search, part.holds):
             count = max(dimension.probes for dimension in part.dimensions)
             for place in range(count):
-                yield asked.space.walk(asked.known, _probing(pinned, place))
+                yield search.space.walk(search.known, _probing(pinned, place))
 
 
 def _probing(pinned: Mapping[str, Any], place: int) -> Pick:
     return lambda dimension: pinned.get(dimension.key, dimension.probe(place))
 
 
-def _contexts(asked: Asked, holds: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+def _contexts(
+    search: CheckedSearch, holds: Mapping[str, tuple[Any, ...]]
+) -> Iterator[dict[str, Any]]:
     """Yield what must be chosen for a condition to hold, once for each value it names.
 
     Raises
@@ -152,21 +157,22 @@ def _contexts(asked: Asked, holds: Mapping[str, tuple[Any, ...]]) -> Iterator[di
     """
     pinned: dict[str, Any] = {}
     for key, wanted in holds.items():
-        varying = [each for each in asked.space.dimensions if each.key == key]
-        if not varying and key not in asked.known:
+        varying = [each for each in search.space.dimensions if each.key == key]
+        if not varying and key not in search.known:
             raise ConfigError(
-                f"{asked.space.file}: when {condition(holds)}: {key} neither varies nor is it set"
+                f"{search.space.file}: when {condition(holds)}: {key} neither varies nor is it set:"
+                f" give it values under space or one under fixed{nearest(key, _settable(search))}"
             )
         for value in wanted:
             if varying and not any(each.fits(value) for each in varying):
                 raise ConfigError(
-                    f"{asked.space.file}: when {condition(holds)}: {value!r} is not among the"
-                    f" values of {key}"
+                    f"{search.space.file}: when {condition(holds)}: {value_text(value)} is not"
+                    f" among the values of {key}: {'; '.join(map(str, varying))}"
                 )
         if varying:
             pinned[key] = wanted[0]
-            outer = next(p for p in asked.space.parts if any(d.key == key for d in p.dimensions))
-            for context in _contexts(asked, outer.holds):
+            outer = next(p for p in search.space.parts if any(d.key == key for d in p.dimensions))
+            for context in _contexts(search, outer.holds):
                 pinned = {**context, **pinned}
                 break
     yield pinned
@@ -175,8 +181,47 @@ def _contexts(asked: Asked, holds: Mapping[str, tuple[Any, ...]]) -> Iterator[di
             yield from ({**pinned, key: value} for value in wanted[1:])
 
 
+def _settable(search: CheckedSearch) -> set[str]:
+    """Return the keys that a condition can ask for."""
+    return {*search.known, *(dimension.key for dimension in search.space.dimensions)}
+
+
 def _inside(plain: Mapping[str, Any], key: str) -> Any:
     value: Any = plain
     for name in key.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
+
+
+def words_of(values: Mapping[str, Any]) -> list[str]:
+    """Return `key=value` for each value, which reads as exactly that value."""
+    return [f"{key}={value_word(value)}" for key, value in values.items()]
+
+
+def value_word(value: Any) -> str:
+    """Return a value in the grammar of the command line.
+
+    Examples
+    --------
+    >>> value_word([None, True, 0.1, "sqrt", "two words"])
+    "[null,true,0.1,sqrt,'two words']"
+    """
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(value_word, value))}]"
+    if isinstance(value, Mapping):
+        pairs = (f"{value_word(key)}:{value_word(of)}" for key, of in value.items())
+        return f"{{{','.join(pairs)}}}"
+    if isinstance(value, str):
+        return value if _is_plain(value) else _quoted(value)
+    return repr(value)
+
+
+def _is_plain(text: str) -> bool:
+    return _PLAIN.fullmatch(text) is not None and text.lower() not in _RESERVED
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("'", "\\'")
+    return f"'{escaped}'"

@@ -27,11 +27,10 @@ from fraudlab.runs import (
     write_sweep,
 )
 from fraudlab.searching.allowance import Allowance
-from fraudlab.searching.asking import Asking
-from fraudlab.searching.probing import Asked
-from fraudlab.searching.storing import address_of
+from fraudlab.searching.ledger import Trial, address_of
+from fraudlab.searching.probing import CheckedSearch
+from fraudlab.searching.proposals import Proposals
 from fraudlab.searching.studies import Study
-from fraudlab.searching.trials import Trial
 from fraudlab.tables import Tables
 
 SHORT = 8  # digits of the study's key in its name
@@ -42,7 +41,7 @@ class Search:
 
     Parameters
     ----------
-    asked, composer
+    checked, composer
         What varies, and what makes candidates of it.
     storage, study
         As the user said them; None for a journal of its own, and a name that depends on all that
@@ -60,26 +59,26 @@ class Search:
 
     def __init__(
         self,
-        asked: Asked,
+        checked: CheckedSearch,
         composer: Composer,
         storage: str | None,
         study: str | None,
         allowance: Allowance,
         watcher: Watcher,
     ) -> None:
-        self.asked, self._composer = asked, composer
+        self.checked, self._composer = checked, composer
         self._allowance, self._watcher = allowance, watcher
         self._tables = Tables(watcher.note)
-        self.config = asked.base.config
-        planned = plan_candidate(asked.base, self._tables)
+        self.config = checked.base.config
+        planned = plan_candidate(checked.base, self._tables)
         origin = resume_key(self.config, planned.data_fingerprint)
-        key = asked.space.digest(origin, self.config.selection)
-        self.name = study or f"{asked.space.name.replace('/', '-')}-{key[:SHORT]}"
+        key = checked.space.digest(origin, self.config.selection)
+        self.name = study or f"{checked.space.name.replace('/', '-')}-{key[:SHORT]}"
         address = address_of(storage, self.name)
-        self.study = Study(self.name, address, asked.space, self.config.seed, key)
+        self.study = Study(self.name, address, checked.space, self.config.seed, key)
         self.record = SweepRecord(new_sweep_id(), now(), ())
         self._known: dict[str, Planned] = {}
-        self.source: Asking | None = None
+        self.source: Proposals | None = None
         self.on_met: Callable[[SweepRecord], None] = lambda _: None
 
     def run(self, mirror: Mirror) -> list[Row]:
@@ -90,7 +89,7 @@ class Search:
         again = self.study.recover()
         if again:
             self._watcher.note(f"{again} trials of workers that were stopped are tried again")
-        self.study.begin_with(self.asked.default(), self.asked.space.dimensions)
+        self.study.begin_with(self.checked.default(), self.checked.space.dimensions)
         with claimed(running_mark(sweep_folder(self.record.sweep))):
             try:
                 self._catch_up()
@@ -115,8 +114,8 @@ class Search:
 
     def _search(self, mirror: Mirror) -> None:
         launcher = open_launcher(self.config, self._left() or MANY, self._tables)
-        source = self.source = Asking(
-            self.asked, self._composer, self._tables, self.study, self._allowance,
+        source = self.source = Proposals(
+            self.checked, self._composer, self._tables, self.study, self._allowance,
             self._watcher, self._meet, self.record.sweep,
         )  # fmt: skip
         mirror.start_sweep(self.record)
@@ -172,7 +171,7 @@ class Search:
 
     def _composed(self, trial: Trial) -> Planned | None:
         try:
-            candidate = self.asked.compose(self._composer, trial.notes.get("words", ()))
+            candidate = self.checked.compose(self._composer, trial.notes.get("words", ()))
             return plan_candidate(candidate, self._tables)
         except ConfigError:
             return None

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+import yaml
 
 from fraudlab.errors import ConfigError
 from fraudlab.folders import shown
-from fraudlab.searching.dimensions import Dimension, Pick, read_dimension
-from fraudlab.searching.shapes import read_shape, read_yaml
+from fraudlab.searching.dimensions import Dimension, Pick, read_dimension, read_shape
 
 GROUP = "hparams_search"
 Plain = str | int | float | bool | None
 Values = dict[str, Any]
+EXAMPLE = "when: [{if: {model: xgb}, space: {model.params.max_depth: [4, 8]}}]"
 
 
 class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -168,10 +169,10 @@ class Space(msgspec.Struct, frozen=True):
 
     def digest(self, *others: Any) -> str:
         """Return the sha256 over all that decides what is tried, and `others`."""
-        content = msgspec.json.encode(
-            [self.fixed, self.parts, self.sampling, self.pruning, *others], order="sorted"
+        plain = msgspec.to_builtins(
+            [self.fixed, self.parts, self.sampling, self.pruning, *others], str_keys=True
         )
-        return hashlib.sha256(content).hexdigest()
+        return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
 
 
 def condition(holds: Mapping[str, tuple[Any, ...]]) -> str:
@@ -188,7 +189,7 @@ def read_space(name: str, path: Path) -> Space:
         If the file is no YAML of a search; it names the file, the key, and the nearest that exists.
     """
     file = shown(path)
-    written = read_shape(read_yaml(path, file), Written, file)
+    written = read_shape(_read_yaml(path, file), Written, file, EXAMPLE)
     parts = [_part({}, written.space, f"{file}: space")]
     for place, when in enumerate(written.when, 1):
         where = f"{file}: when, entry {place}"
@@ -206,6 +207,23 @@ def read_space(name: str, path: Path) -> Space:
         if key in names:
             raise ConfigError(f"{file}: {key} stands under fixed and in a space: keep one")
     return Space(name, file, dict(written.fixed), kept, written.sampling, written.pruning)
+
+
+def _read_yaml(path: Path, file: str) -> dict[str, Any]:
+    """Return the keys and values of a YAML; `file` is its name in errors."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{file}{line}: this is not valid YAML: {error.problem}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: this is not valid YAML: {error}") from error
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError(
+            f"{file} must hold keys and values (space, fixed, when, ...), got"
+            f" {type(content).__name__}"
+        )
+    return content
 
 
 def _part(holds: Mapping[str, Any], space: Mapping[str, Any], where: str) -> Part:

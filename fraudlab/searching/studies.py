@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -16,27 +17,21 @@ from optuna.trial import FrozenTrial, TrialState
 from fraudlab.errors import FraudlabError, UserError
 from fraudlab.locking import claimed
 from fraudlab.searching.dimensions import Dimension, Pick
+from fraudlab.searching.ledger import LOST, Address, Trial, Worker, folder, myself
 from fraudlab.searching.optuna_parts import (
+    NOTES,
     SeededTPE,
+    close_storage,
     guarded,
     open_storage,
     pruner,
     raw,
     suggested,
+    told,
 )
 from fraudlab.searching.spaces import Space
-from fraudlab.searching.storing import Address, folder
-from fraudlab.searching.trials import State, Trial
-from fraudlab.searching.workers import LOST, Worker, myself
 
-KEY, WORKER, NOTES = "fraudlab.key", "fraudlab.worker.", "fraudlab"
-_STATES: dict[TrialState, State] = {
-    TrialState.WAITING: "waiting",
-    TrialState.RUNNING: "running",
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "left",
-}
+KEY, WORKER = "fraudlab.key", "fraudlab.worker."
 _COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
@@ -50,7 +45,8 @@ class Study:
     space
         How values are proposed, and when a candidate is cut short.
     seed
-        The values proposed for a trial depend on it, the trial's number, and what was told before.
+        The values proposed for a trial depend on it, the trial's place among those that were not
+        put back, and what was told before.
     key
         What decides the values of its trials; a study of another key is another study.
 
@@ -66,9 +62,10 @@ class Study:
         self._me: Worker = myself()
         self._open: dict[int, optuna.Trial] = {}
         with claimed(self._mark), guarded(self._where, UserError):
+            self._storage = open_storage(address)
             self._study = optuna.create_study(
                 study_name=name,
-                storage=open_storage(address),
+                storage=self._storage,
                 sampler=SeededTPE(seed, space.sampling),
                 pruner=pruner(space.pruning),
                 direction="maximize",
@@ -81,10 +78,14 @@ class Study:
                     " code: give study= another name"
                 )
             self._study.set_user_attr(KEY, key)
-            self.beat()
+            self._sign()
 
     def beat(self) -> None:
-        """Give a sign of life."""
+        """Give a sign of life; one that the storage refuses is left out, the next comes soon."""
+        with suppress(FraudlabError), guarded(self._where):
+            self._sign()
+
+    def _sign(self) -> None:
         self._me = msgspec.structs.replace(self._me, seen=time.time())
         self._study.set_user_attr(WORKER + self._me.name, msgspec.to_builtins(self._me))
 
@@ -94,6 +95,10 @@ class Study:
             self.leave(number)
         with guarded(self._where):
             self._study.set_user_attr(WORKER + self._me.name, None)
+
+    def close(self) -> None:
+        """Close what is open of its storage; a later question opens it again."""
+        close_storage(self._storage)
 
     def recover(self) -> int:
         """Put back what killed workers were at work on; return how many trials that were."""
@@ -129,7 +134,7 @@ class Study:
         """Return all trials, by number."""
         with guarded(self._where):
             found = self._study.get_trials(deepcopy=False)
-        return [_told(trial) for trial in found]
+        return [told(trial) for trial in found]
 
     def counted(self) -> int:
         """Return how many trials are answered, or at work."""
@@ -232,14 +237,3 @@ def _is_abandoned(trial: FrozenTrial, alive: set[str], me: str) -> bool:
     started = trial.datetime_start  # killed between asking and saying who asks
     age = time.time() - started.timestamp() if started is not None else LOST
     return not alive - {me} or age >= LOST
-
-
-def _told(trial: FrozenTrial) -> Trial:
-    value = trial.value if trial.state == TrialState.COMPLETE else None
-    return Trial(
-        trial.number,
-        _STATES[trial.state],
-        value,
-        dict(trial.intermediate_values),
-        trial.user_attrs.get(NOTES, {}),
-    )

@@ -107,7 +107,7 @@ def test_any_table_has_the_features_of_the_definition(
 
 
 def test_the_stream_has_the_features_of_pandas_rolling(simulated_cache: Path) -> None:
-    (path,) = simulated_cache.glob("simulated-*.parquet")
+    (path,) = simulated_cache.glob("fraudlab/simulated-*.parquet")
     stream = pl.read_parquet(path)
     ours = compute(stream)
     assert ours.columns == NAMES

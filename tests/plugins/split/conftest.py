@@ -15,5 +15,5 @@ from tests.plugins.split.tables import table_of
 @pytest.fixture(scope="session")
 def stream(simulated_cache: Path) -> Table:
     """Return the published stream without features: splits look at none."""
-    (path,) = simulated_cache.glob("simulated-*.parquet")
+    (path,) = simulated_cache.glob("fraudlab/simulated-*.parquet")
     return table_of(pl.read_parquet(path), COLUMNS)

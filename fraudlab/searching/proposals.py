@@ -3,6 +3,7 @@
 A candidate that failed, crashed or does not apply is told as worse than all that have a value, so
 that the search keeps away from its like; one that misses a constraint of the selection, as worse
 than all that meet them. One that was finished before is told at once, and so is a repeated one.
+One that was ended by somebody else is put back: that says nothing of its parameters.
 """
 
 from __future__ import annotations
@@ -19,23 +20,22 @@ from fraudlab.locking import is_claimed
 from fraudlab.planning import plan_candidate
 from fraudlab.runs import Planned, RunRecord, finished_result, run_folder, running_mark
 from fraudlab.searching.allowance import Allowance
-from fraudlab.searching.answering import Answers, Live
-from fraudlab.searching.probing import Asked
-from fraudlab.searching.pruning import Stages
+from fraudlab.searching.answering import Answers, Live, Stages
+from fraudlab.searching.ledger import BEAT
+from fraudlab.searching.probing import CheckedSearch
 from fraudlab.searching.studies import Study
-from fraudlab.searching.workers import BEAT
 from fraudlab.tables import Tables
 
 REPEATS = 25  # proposals in a row that bring nothing new: the space must be used up
 FAILURES = 10  # in a row, with nothing finished before: the configuration must be wrong
 
 
-class Asking:
+class Proposals:
     """The source of a search's candidates.
 
     Parameters
     ----------
-    asked, composer, tables
+    search, composer, tables
         What varies, and what makes candidates of it.
     study
         Which is asked, and told.
@@ -47,11 +47,18 @@ class Asking:
         Is told of each candidate that a trial stands for.
     sweep
         The id of the sweep they are trained for.
+
+    Attributes
+    ----------
+    trained
+        The runs that were begun here.
+    failed
+        Those of them that came to no result by their own fault, or were killed and not tried again.
     """
 
     def __init__(
         self,
-        asked: Asked,
+        search: CheckedSearch,
         composer: Composer,
         tables: Tables,
         study: Study,
@@ -60,16 +67,18 @@ class Asking:
         met: Callable[[Planned], None],
         sweep: str,
     ) -> None:
-        self._asked, self._composer, self._tables = asked, composer, tables
+        self._search, self._composer, self._tables = search, composer, tables
         self._study, self._allowance, self._watcher, self._met = study, allowance, watcher, met
         self._sweep = sweep
-        self._answers = Answers(study, asked.base.config)
+        self._answers = Answers(study, search.base.config)
         self._live: dict[str, Live] = {}
         self._elsewhere: dict[str, Live] = {}
         self._over: str | None = None
-        self._repeats = self._failures = self.failed = 0
+        self._is_waiting = self._has_halted = False
+        self._repeats = self._failures = 0
         self._beaten = time.monotonic()
         self.trained: set[str] = set()
+        self.failed: set[str] = set()
 
     @property
     def exhausted(self) -> bool:
@@ -82,12 +91,13 @@ class Asking:
         return self._over or ""
 
     def next(self) -> Planned | None:
-        """Return the next candidate that must be trained."""
+        """Return the next candidate that must be trained; None if there is none just now."""
+        self._is_waiting = False
         for live in list(self._elsewhere.values()):
             planned = self._come_back(live)
             if planned is not None:
                 return planned
-        while self._over is None:
+        while self._over is None and not self._is_waiting:
             self._over = self._allowance.over(self._study, self._live)
             if self._over is None:
                 planned = self._propose()
@@ -97,14 +107,14 @@ class Asking:
 
     def _propose(self) -> Planned | None:
         """Ask for a trial; return its candidate, or None when it was answered without training."""
-        asked, total = self._asked, self._allowance.trials
-        answer = self._study.ask(lambda pick: asked.space.walk(asked.known, pick), total)
+        search, total = self._search, self._allowance.trials
+        answer = self._study.ask(lambda pick: search.space.walk(search.known, pick), total)
         if answer is None:
             return None
         number, values = answer
-        words = asked.proposed(values)
+        words = search.proposed(values)
         try:
-            candidate = asked.compose(self._composer, words)
+            candidate = search.compose(self._composer, words)
             planned = plan_candidate(candidate, self._tables)
         except (ConfigError, DataError) as error:
             self._study.note(number, words=words)
@@ -124,10 +134,15 @@ class Asking:
             self._live[run].trials.append(number)
             self._repeat(number)
             return None
-        earlier = self._answers.earlier(run, number)
+        if run in self._elsewhere:  # the study knows no better until that one has ended
+            self._elsewhere[run].trials.append(number)
+            self._repeat(number)
+            self._is_waiting = True
+            return None
+        earlier = self._answers.earlier(run)
         if earlier is not None:
             self._repeat(number)
-            self._answers.copy(number, earlier)
+            self._answers.copy(Live(planned, [number]), earlier)
             return None
         stages = Stages.of(candidate.config, self._tables, self._answers.selection)
         live = Live(planned, [number], stages)
@@ -150,6 +165,10 @@ class Asking:
             self._watcher.reused(live.planned, result)
             self._answers.tell(live, result)
             self._failures = 0
+            return None
+        earlier = self._answers.earlier(run)
+        if earlier is not None:  # whoever was training it told that nothing came of it
+            self._answers.copy(live, earlier)
             return None
         live.begun = time.monotonic()
         self._live[run] = live
@@ -202,19 +221,30 @@ class Asking:
 
     def ended(self, planned: Planned, record: RunRecord) -> None:
         """Tell how a candidate ended."""
-        live = self._live.pop(planned.run)
+        self._tell(self._live.pop(planned.run), record)
+        if record.status != "done" and self._search.base.config.fail_fast:
+            self._has_halted = True
+
+    def _tell(self, live: Live, record: RunRecord) -> None:
         if record.status == "done":
             took = round(time.monotonic() - live.begun, 3)
             self._answers.tell(live, record, took=took, trained=True)
             self._failures = 0
-        elif live.stopped == "left":
-            for number in live.trials:
-                self._study.leave(number)
+            self.failed.discard(record.run)
         elif live.stopped == "pruned":
-            for number in live.trials:
-                self._study.prune(number)
+            self._answers.prune(live)
+        elif live.stopped == "left" or self._is_innocent(live, record):
+            self._answers.leave(live)
         else:
-            for number in live.trials:
-                self._study.worst(number, f"{record.status}: {record.error}")
-            self.failed += 1
+            self._answers.worst(live, f"{record.status}: {record.error}")
+            self.failed.add(record.run)
             self._fail()
+
+    def _is_innocent(self, live: Live, record: RunRecord) -> bool:
+        """Whether a candidate was ended by somebody else, and may be tried again."""
+        if record.status != "killed":
+            return False
+        if self._has_halted:  # the driver stopped it, as another had failed
+            return True
+        self.failed.add(record.run)  # until it has a result
+        return self._answers.may_try_again(live, record)

@@ -23,6 +23,7 @@ from fraudlab.runs import (
     Planned,
     RunRecord,
     forget_attempt,
+    has_failed,
     read_result,
     run_folder,
     running_mark,
@@ -163,7 +164,7 @@ class Driver:
         self._over.append((live, record))
         source.ended(live.planned, record)
         self.watcher.finished(live.planned, record)
-        if record.status != "done" and self.config.fail_fast and not self._stopped:
+        if has_failed(record) and self.config.fail_fast and not self._stopped:
             self.watcher.note("fail_fast=true: the remaining candidates stay pending")
             self._stopped = True
             for run in self._live:

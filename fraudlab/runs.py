@@ -6,8 +6,10 @@ outputs/runs/<key>/manifest.json          the manifest of its bundle
 outputs/runs/<key>/scores.npz             the scored rows of validation and test
 outputs/runs/<key>/bootstrap.npz          validation metrics under every bootstrap draw
 outputs/runs/<key>/stages.json            validation metrics by stage, while it runs
-outputs/runs/<key>/log.txt                the traceback of a failure
+outputs/runs/<key>/log.txt                what its process printed, the traceback of a failure
 outputs/sweeps/<id>/plan.json             the candidates, frozen at launch
+outputs/sweeps/<id>/mirror.json           the store its runs may be open in, until they are closed
+outputs/home.id                           whose runs these are in MLflow
 .../running                               locked by the live process at work; left by a killed one
 """
 
@@ -189,6 +191,11 @@ def new_sweep_id() -> str:
 def write_sweep(record: SweepRecord) -> None:
     """Write a sweep's plan in one step."""
     write_json(sweep_folder(record.sweep) / "plan.json", record)
+
+
+def has_failed(record: RunRecord) -> bool:
+    """Whether a run has no result, other than because a search gave it up."""
+    return record.status != "done" and not (record.error or "").startswith(PRUNED)
 
 
 def recent_sweeps(count: int) -> list[str]:

@@ -20,10 +20,10 @@ from fraudlab.runs import (
     sweep_folder,
     write_run,
 )
+from tests.dooms import doom
 from tests.mirrors import (
     Driver,
     assert_whole,
-    doom,
     left_open,
     parents,
     planned,

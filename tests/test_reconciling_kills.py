@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.mirrors import Driver, assert_whole, doom, parents
+from tests.dooms import doom
+from tests.mirrors import Driver, assert_whole, parents
 
 # What MLflow deprecates of its own libraries is not for us to mend.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]

@@ -12,7 +12,8 @@ import pytest
 from fraudlab.config import Tracking
 from fraudlab.runs import read_result
 from fraudlab.tracking import log_file
-from tests.mirrors import Driver, doom, parents, runs_of
+from tests.dooms import doom
+from tests.mirrors import Driver, parents, runs_of
 from tests.sweeps import mlflow_runs
 
 # What MLflow deprecates of its own libraries is not for us to mend.

@@ -18,7 +18,7 @@ from fraudlab.errors import ConfigError, DataError
 from fraudlab.launching.jobs import Launcher
 from fraudlab.locking import is_claimed
 from fraudlab.planning import plan_candidate
-from fraudlab.runs import Planned, RunRecord, finished_result, run_folder, running_mark
+from fraudlab.runs import Planned, RunRecord, finished_result, has_failed, run_folder, running_mark
 from fraudlab.searching.allowance import Allowance
 from fraudlab.searching.answering import Answers, Live, Stages
 from fraudlab.searching.ledger import BEAT
@@ -221,8 +221,9 @@ class Proposals:
 
     def ended(self, planned: Planned, record: RunRecord) -> None:
         """Tell how a candidate ended."""
-        self._tell(self._live.pop(planned.run), record)
-        if record.status != "done" and self._search.base.config.fail_fast:
+        live = self._live.pop(planned.run)
+        self._tell(live, record)
+        if has_failed(record) and self._search.base.config.fail_fast:
             self._has_halted = True
 
     def _tell(self, live: Live, record: RunRecord) -> None:

@@ -98,6 +98,7 @@ class Search:
                     self._search(mirror)
                 else:
                     self._watcher.note(why)
+                    mirror.settle()
             finally:
                 self.study.retire()
                 self._catch_up()

@@ -221,8 +221,7 @@ class Proposals:
 
     def ended(self, planned: Planned, record: RunRecord) -> None:
         """Tell how a candidate ended."""
-        live = self._live.pop(planned.run)
-        self._tell(live, record)
+        self._tell(self._live.pop(planned.run), record)
         if has_failed(record) and self._search.base.config.fail_fast:
             self._has_halted = True
 

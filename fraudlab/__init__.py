@@ -1,4 +1,4 @@
-"""Experiments for fraud detection: from a YAML to a bundle that scores transactions."""
+"""Config-driven experiments for fraud detection, from a YAML to a scored transaction."""
 
 import os
 

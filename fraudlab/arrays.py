@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from fraudlab.config import canonical
 from fraudlab.home import cache
 from fraudlab.locking import claimed
 from fraudlab.trimming import cache_limit, make_room, remove
@@ -35,7 +36,7 @@ _DAMAGED = (ValueError, msgspec.MsgspecError, UnicodeDecodeError, KeyError)
 class Kept:
     """Arrays by name, and what else is to be known of them as JSON values.
 
-    Arrays that come from files are mapped: read-only, and loaded page by page when they are used.
+    Arrays that come from files are mapped, and loaded page by page when they are used.
     """
 
     arrays: Mapping[str, Array]
@@ -49,9 +50,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 def key_of_parts(kind: str, *parts: Any) -> str:
     """Return the name of the entry that `parts` (JSON values) determine."""
-    plain = msgspec.to_builtins(parts, str_keys=True)
-    content = msgspec.json.encode(plain, order="sorted")
-    return f"{kind}-{hashlib.sha256(content).hexdigest()[:24]}"
+    return f"{kind}-{hashlib.sha256(canonical(*parts)).hexdigest()[:24]}"
 
 
 def kept_arrays(

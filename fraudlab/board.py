@@ -66,7 +66,8 @@ def print_leaderboard(rows: Sequence[Row], *, show_test: bool, show_seeds: bool 
         out.print(_failures(failures, differing(list(rows))))
 
 
-def _table(title: str) -> Grid:
+def plain_table(title: str | None = None) -> Grid:
+    """Return an empty table as all that is printed in a terminal."""
     return Grid(
         title=title,
         title_justify="left",
@@ -89,7 +90,7 @@ def _grid(
     metrics = [name for name in metrics if any(name in row.metrics.validation for row in done)]
     several = any(row.seeds for row in done)
     spread = STD if several else SURE if any(row.intervals.validation for row in done) else None
-    grid = _table(f"Leaderboard: validation, ranked by {done[0].choices['selection']}")
+    grid = plain_table(f"Leaderboard: validation, ranked by {done[0].choices['selection']}")
     grid.add_column("#", justify="right", no_wrap=True)
     for name in names:
         grid.add_column(short(name, names), overflow="fold")
@@ -164,7 +165,7 @@ def _cells(row: Row, part: str, metrics: Sequence[str], spread: str | None) -> l
 
 
 def _failures(rows: Sequence[Row], names: list[str]) -> Grid:
-    grid = _table("Without a result")
+    grid = plain_table("Without a result")
     for name in names:
         grid.add_column(short(name, names), overflow="fold")
     grid.add_column("status", no_wrap=True)

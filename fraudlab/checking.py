@@ -57,10 +57,7 @@ def _check_delay(config: Config) -> None:
 
 def _check_costs(config: Config) -> None:
     """Refuse costs under which no sum or no choice would mean anything."""
-    fault = config.costs.fault()
-    if fault is not None:
-        name, rule = fault
-        raise ConfigError(f"costs.{name} {rule}", f"costs.{name}")
+    _check_fault("costs", config.costs.fault())
     costs = msgspec.structs.asdict(config.costs)
     plain = costs["true_positive"] == costs["false_positive"] and costs["true_negative"] == 0
     by_amount = plain and costs["false_negative"] == "amount"
@@ -73,12 +70,16 @@ def _check_costs(config: Config) -> None:
         )
 
 
-def _check_launcher(config: Config) -> None:
-    """Refuse durations and sizes that cannot be understood, and a launcher that cannot start."""
-    fault = config.launcher.fault()
+def _check_fault(key: str, fault: tuple[str, str] | None) -> None:
+    """Refuse what a part of the config says is wrong with itself: a name in it, and the rule."""
     if fault is not None:
         name, rule = fault
-        raise ConfigError(f"launcher.{name} {rule}", f"launcher.{name}")
+        raise ConfigError(f"{key}.{name} {rule}", f"{key}.{name}")
+
+
+def _check_launcher(config: Config) -> None:
+    """Refuse durations and sizes that cannot be understood, and a launcher that cannot start."""
+    _check_fault("launcher", config.launcher.fault())
     check_launcher(config.launcher)
 
 

@@ -10,10 +10,9 @@ import random
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import msgspec
-
 from fraudlab.config import Candidate, key_of
 from fraudlab.errors import ConfigError
+from fraudlab.naming import asked_for
 from fraudlab.wording import nearest, value_text
 
 T = TypeVar("T")
@@ -138,14 +137,8 @@ def draw_subset(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[
     size = candidates[0].config.subset
     applicable = [each for each in candidates if each.not_applicable is None]
     distinct = list({key_of(each.config): each for each in reversed(applicable)}.values())[::-1]
-    alike = [_but_for_seed(each) for each in distinct]
+    alike = [asked_for(each, but="seed") for each in distinct]
     count = len(set(alike))
     if size is None or count <= size:
         return list(candidates), []
     return draw(distinct, size, alike), [f"subset: {size:,} drawn of {count:,} candidates"]
-
-
-def _but_for_seed(candidate: Candidate) -> bytes:
-    others = {key: value for key, value in candidate.overrides.items() if key != "seed"}
-    plain = msgspec.to_builtins([candidate.options, others], str_keys=True)
-    return msgspec.json.encode(plain, order="sorted")

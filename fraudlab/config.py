@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from fraudlab.errors import ConfigError
-from fraudlab.limits import Launcher
+from fraudlab.limits import LauncherSettings
 from fraudlab.wording import misfit
 
 GROUPS = (
@@ -94,7 +94,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     threshold_strategy: Choice
     selection: Choice
     tracking: Tracking = Tracking()
-    launcher: Launcher = Launcher()
+    launcher: LauncherSettings = LauncherSettings()
     costs: Costs = Costs()
     bootstrap: Bootstrap = Bootstrap()
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] = 42
@@ -177,10 +177,17 @@ def parse(plain: Mapping[str, Any]) -> Config:
         raise ConfigError(*misfit(error, Config, shaped)) from error
 
 
+def canonical(*values: Any) -> bytes:
+    """Return values as JSON in which equal ones are the same bytes, whatever order keys came in.
+
+    Keys that are numbers, as in weights by class, become texts.
+    """
+    return msgspec.json.encode(msgspec.to_builtins(values, str_keys=True), order="sorted")
+
+
 def key_of(config: Config, *parts: str) -> str:
     """Return the sha256 over what determines a result: the config and `parts` (data, code)."""
     plain = msgspec.to_builtins(config, str_keys=True)
     for name in SHARED_KEYS:
         del plain[name]
-    content = msgspec.json.encode([plain, *parts], order="sorted")
-    return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(canonical(plain, *parts)).hexdigest()

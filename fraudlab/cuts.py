@@ -122,44 +122,33 @@ def curve(scores: Scores) -> Curve:
     """Return the curve of scored rows; at least one of them has to count."""
     rows = _descending(scores)
     weight = _weights(rows)
+    ends, alerts, hits = _sums(rows, weight)
+    return Curve(
+        rows=rows,
+        weight=weight,
+        ends=ends,
+        score=rows.score[ends],
+        alerts=alerts,
+        hits=hits,
+        frauds=float(hits[-1]),
+        genuine=float(alerts[-1] - hits[-1]),
+        days=None if rows.day is None else _number_of(rows.day),
+    )
+
+
+def _sums(rows: Scores, weight: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """Return the last row of each score that any row counts of, and the alerts and hits there."""
     changes = rows.score[1:] != rows.score[:-1]
-    if changes.all():
-        return _curve_of_single_rows(rows, weight)
+    if changes.all():  # all rows have scores of their own: those that do not count need no sums
+        ends = np.flatnonzero(weight > 0)
+        own = weight[ends]
+        return ends, np.cumsum(own), np.cumsum(own * rows.label[ends])
     ends = np.flatnonzero(np.append(changes, True))
     alerts = np.cumsum(weight)[ends]
     counts = np.diff(alerts, prepend=0.0) > 0
     if not counts.all():  # scores of which no row counts
         ends, alerts = ends[counts], alerts[counts]
-    hits = np.cumsum(weight * rows.label)[ends]
-    return Curve(
-        rows=rows,
-        weight=weight,
-        ends=ends,
-        score=rows.score[ends],
-        alerts=alerts,
-        hits=hits,
-        frauds=float(hits[-1]),
-        genuine=float(alerts[-1] - hits[-1]),
-        days=None if rows.day is None else _number_of(rows.day),
-    )
-
-
-def _curve_of_single_rows(rows: Scores, weight: Floats) -> Curve:
-    """Return the curve of rows that all have scores of their own; those that count are summed."""
-    ends = np.flatnonzero(weight > 0)
-    own = weight[ends]
-    alerts, hits = np.cumsum(own), np.cumsum(own * rows.label[ends])
-    return Curve(
-        rows=rows,
-        weight=weight,
-        ends=ends,
-        score=rows.score[ends],
-        alerts=alerts,
-        hits=hits,
-        frauds=float(hits[-1]),
-        genuine=float(alerts[-1] - hits[-1]),
-        days=None if rows.day is None else _number_of(rows.day),
-    )
+    return ends, alerts, np.cumsum(weight * rows.label)[ends]
 
 
 def _descending(scores: Scores) -> Scores:
@@ -173,9 +162,8 @@ def _descending(scores: Scores) -> Scores:
 def _weights(rows: Scores) -> Floats:
     if rows.weight is None:
         return np.ones(len(rows.score))
-    return rows.weight.astype(
-        np.float64, copy=False
-    )  # a bootstrap draws in less, too coarse for ratios
+    # a bootstrap draws in less, too coarse for ratios
+    return rows.weight.astype(np.float64, copy=False)
 
 
 def _shares(part: Floats, whole: float) -> Floats:

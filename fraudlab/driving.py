@@ -7,27 +7,27 @@ goes. A candidate that fails, crashes or overruns costs nothing but itself.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from fraudlab.config import Config
 from fraudlab.home import home
-from fraudlab.keeping import discard
-from fraudlab.launching.jobs import Ended, Job, Launcher
-from fraudlab.launching.opening import memory_of
-from fraudlab.locking import claimed_now
+from fraudlab.keeping import discard, keep_best
+from fraudlab.launching.jobs import Ended, Job, Launcher, left_by, recorded
+from fraudlab.launching.memory import memory_of
 from fraudlab.mirrored import Mirror
 from fraudlab.provenance import code_version, git_state, source_version
+from fraudlab.ranking import Row
 from fraudlab.runs import (
     Planned,
     RunRecord,
+    SweepRecord,
     forget_attempt,
     has_failed,
     read_result,
     run_folder,
-    running_mark,
-    write_run,
 )
 
 TICK = 0.25  # seconds between two looks at what still runs
@@ -108,6 +108,36 @@ class Driver:
         # once, so that it does not depend on what runs when a candidate is started
         self._memory = memory_of(self.config, self.launcher.slots)
 
+    def run(
+        self,
+        source: Source,
+        record: SweepRecord,
+        total: int | None,
+        rows: Callable[[], list[Row]],
+        trained: Callable[[], set[str]],
+    ) -> None:
+        """See a sweep through: opened in the mirror, driven, closed, and the best bundles kept.
+
+        Parameters
+        ----------
+        source
+            Where its candidates come from.
+        record
+            The sweep.
+        total
+            How many are to be trained; None when nobody knows.
+        rows, trained
+            Its leaderboard, and the runs that were trained for it, as they are at the end.
+        """
+        self.mirror.start_sweep(record)
+        self.watcher.expect(total)
+        try:
+            self.drive(source)
+        finally:
+            ranked = rows()
+            self.mirror.end_sweep(ranked)
+            keep_best(ranked, trained(), self.config.keep)
+
     def drive(self, source: Source) -> None:
         """Train what the source gives until it gives no more; Ctrl-C ends what still runs."""
         try:
@@ -120,16 +150,12 @@ class Driver:
         finally:
             self.launcher.close()
             self.watcher.over()
-            self._over += [(live, _left(live.job)) for live in self._live.values()]
+            self._over += [(live, left_by(live.job)) for live in self._live.values()]
             self._tell()
 
     def _goes_on(self, source: Source) -> bool:
         """Start candidates while there are slots for them; return whether there is more to do."""
-        if not self._stopped and source_version() != code_version():
-            self.watcher.note("fraudlab's source has changed: what was not started stays pending;")
-            self.watcher.note("the same command goes on with the new source")
-            self._stopped = True
-        while len(self._live) < self.launcher.slots and not self._stopped:
+        while self._has_room(source):
             planned = source.next()
             if planned is None:
                 break
@@ -137,6 +163,16 @@ class Driver:
         if not self._live and not self._stopped and not source.exhausted:
             time.sleep(TICK)  # for what another sweep is at work on
         return bool(self._live) or not (self._stopped or source.exhausted)
+
+    def _has_room(self, source: Source) -> bool:
+        """Whether a candidate may be started; none is on other source than it was planned with."""
+        if self._stopped or source.exhausted or len(self._live) >= self.launcher.slots:
+            return False
+        if source_version() != code_version():
+            self.watcher.note("fraudlab's source has changed: what was not started stays pending;")
+            self.watcher.note("the same command goes on with the new source")
+            self._stopped = True
+        return not self._stopped
 
     def _start(self, planned: Planned) -> None:
         self.watcher.started(planned)
@@ -160,7 +196,7 @@ class Driver:
 
     def _end(self, source: Source, ended: Ended) -> None:
         live = self._live.pop(ended.run)
-        record = _recorded(ended, live.job)
+        record = recorded(ended, live.job)
         self._over.append((live, record))
         source.ended(live.planned, record)
         self.watcher.finished(live.planned, record)
@@ -191,26 +227,3 @@ def _own(record: RunRecord, job: Job) -> RunRecord:
         error="another sweep trained it at the same time",
         mlflow_run_id=job.mlflow_run_id,
     )
-
-
-def _recorded(ended: Ended, job: Job) -> RunRecord:
-    """Return the record of a job that has ended, written where its worker could not.
-
-    A result that is there stays: its worker came to an end just before it was to be stopped, or
-    another sweep has trained the candidate meanwhile, or is about to.
-    """
-    found = ended.result(job)
-    if found is not None:
-        return found
-    record = ended.record(job)
-    with claimed_now(running_mark(run_folder(ended.run))) as ours:  # with the mark its worker left
-        found = ended.result(job)
-        if found is None and ours:
-            write_run(record)
-    return found or record
-
-
-def _left(job: Job) -> RunRecord:
-    """Return what is known of a job that was still running when everything was stopped."""
-    found = Ended(job.run).result(job)
-    return found or RunRecord(job.run, "killed", mlflow_run_id=job.mlflow_run_id)

@@ -8,9 +8,8 @@ from typing import Any
 
 import msgspec
 
-from fraudlab.config import Choice, Config
-from fraudlab.errors import UserError
-from fraudlab.runs import Planned, read_result, read_sweep, recent_sweeps
+from fraudlab.config import Choice, Config, canonical
+from fraudlab.runs import Planned, read_result, recent_candidates
 
 SEED = "random_state"  # draws other rows, not more of them
 LOOKED_AT = 200  # earlier sweeps
@@ -61,16 +60,11 @@ class Earlier(msgspec.Struct, frozen=True):
 def earlier_runs() -> Iterator[Earlier]:
     """Yield the finished runs that a readable plan of a sweep tells the configuration of."""
     met: set[str] = set()
-    for sweep in recent_sweeps(LOOKED_AT):
-        try:
-            candidates = read_sweep(sweep).candidates
-        except UserError:  # of another version: it says nothing of today's times either
-            continue
-        for planned in candidates:
-            result = None if planned.run in met else read_result(planned.run)
-            met.add(planned.run)
-            if result is not None and result.status == "done" and result.seconds:
-                yield Earlier(planned.run, planned.config, sum(result.seconds.values()))
+    for planned in recent_candidates(LOOKED_AT):
+        result = None if planned.run in met else read_result(planned.run)
+        met.add(planned.run)
+        if result is not None and result.status == "done" and result.seconds:
+            yield Earlier(planned.run, planned.config, sum(result.seconds.values()))
 
 
 def estimate(todo: Sequence[Planned], at_once: int) -> Estimate:
@@ -83,7 +77,7 @@ def estimate(todo: Sequence[Planned], at_once: int) -> Estimate:
     groups: list[dict[bytes, list[Earlier]]] = [{} for _ in _LIKENESSES]
     for earlier in earlier_runs():
         for group, likeness in zip(groups, _LIKENESSES, strict=True):
-            group.setdefault(_key(likeness(earlier.config)), []).append(earlier)
+            group.setdefault(canonical(likeness(earlier.config)), []).append(earlier)
     found = [_most_alike(planned.config, groups) for planned in todo]
     if not any(runs for _, runs in found):
         return Estimate(None, at_once)
@@ -101,7 +95,7 @@ def _most_alike(
 ) -> tuple[int, list[Earlier]]:
     """Return the first likeness that earlier runs share with a config, and those runs."""
     for place, (group, likeness) in enumerate(zip(groups, _LIKENESSES, strict=True)):
-        runs = group.get(_key(likeness(config)))
+        runs = group.get(canonical(likeness(config)))
         if runs:
             return place, runs
     return len(groups), []
@@ -123,10 +117,6 @@ _LIKENESSES: tuple[Callable[[Config], list[Any]], ...] = (
     lambda config: [config.model.name],
     lambda _: [],
 )  # fmt: skip
-
-
-def _key(parts: list[Any]) -> bytes:
-    return msgspec.json.encode(parts, order="sorted")
 
 
 def _duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ import msgspec
 
 from fraudlab import registry
 from fraudlab.choosing import EXCLUDE
-from fraudlab.config import GROUPS, Config
+from fraudlab.config import GROUPS, Config, canonical
 from fraudlab.errors import ConfigError
 from fraudlab.wording import nearest, value_text
 
@@ -97,7 +97,7 @@ class Exclusions:
         for wanted in entries:
             self._check(wanted)
             dotted = {key for key in wanted if key not in self._groups}
-            name = msgspec.json.encode(msgspec.to_builtins(wanted, str_keys=True), order="sorted")
+            name = canonical(wanted)
             found.append(self._entries.setdefault(name, Exclusion(wanted, place, unseen=dotted)))
         return found
 

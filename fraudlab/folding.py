@@ -107,8 +107,8 @@ class Folds:
         DataError
             If the sampler cannot work with these rows.
         """
-        plain = msgspec.to_builtins(self._config.sampler, str_keys=True)
-        kept = self._kept("resampled", lambda: self._resample(rows), digest(rows), plain)
+        sampler = self._config.sampler
+        kept = self._kept("resampled", lambda: self._resample(rows), digest(rows), sampler)
         made, same = kept.arrays, kept.meta["same_rows"]
         return Resampled(
             X=self.encoded(rows).train if same else made["X"],
@@ -157,9 +157,7 @@ class Folds:
 
     def _from_files(self, kind: str, make: Callable[[], Kept], parts: tuple[Any, ...]) -> Kept:
         choices = [self._config.data, self._config.features, self._config.scaler]
-        plain = msgspec.to_builtins(choices, str_keys=True)
-        told = [part.hex() if isinstance(part, bytes) else part for part in parts]
-        key = key_of_parts(kind, self.table.fingerprint, plain, self._code, told)
+        key = key_of_parts(kind, self.table.fingerprint, choices, self._code, parts)
         return kept_arrays(key, make, writable=True)
 
 

@@ -79,9 +79,6 @@ class LauncherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return None
 
 
-Launcher = LauncherSettings  # as `config` calls it, whose key it is
-
-
 def duration(text: str | float) -> float | None:
     """Return seconds; None when the text is no duration."""
     found = _WRITTEN.fullmatch(str(text))

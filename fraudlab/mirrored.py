@@ -20,7 +20,7 @@ from fraudlab.home import outputs
 from fraudlab.locking import claimed
 from fraudlab.provenance import git_state
 from fraudlab.ranking import Row
-from fraudlab.runs import PRUNED, Planned, RunRecord, SweepRecord
+from fraudlab.runs import Planned, RunRecord, SweepRecord, was_pruned
 
 MAX_VALUE = 500
 PARENT = "mlflow.parentRunId"
@@ -173,8 +173,7 @@ def best_of_sweep(best: Row) -> tuple[dict[str, str], dict[str, float], dict[str
 
 def sweep_status(rows: Sequence[Row]) -> str:
     """Return MLflow's word for how a sweep ended."""
-    kept = [row for row in rows if not (row.error or "").startswith(PRUNED)]
-    statuses = {row.status for row in kept}
+    statuses = {row.status for row in rows if not was_pruned(row.error)}
     if statuses & {"failed", "timeout"}:
         return "FAILED"
     return "KILLED" if statuses & {"pending", "killed"} else "FINISHED"

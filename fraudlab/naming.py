@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from fraudlab.config import canonical
+
 
 class Named(Protocol):
     """Whatever carries a candidate's options and overrides: a row, or a planned candidate."""
@@ -16,6 +18,12 @@ class Named(Protocol):
     @property
     def overrides(self) -> dict[str, Any]:
         """Values by dotted key."""
+
+
+def asked_for(candidate: Named, *, but: str | None = None) -> bytes:
+    """Return how a candidate was asked for, alike in all that were; `but` names a key left out."""
+    others = {key: value for key, value in candidate.overrides.items() if key != but}
+    return canonical(candidate.options, others)
 
 
 def differing(candidates: Sequence[Named]) -> list[str]:

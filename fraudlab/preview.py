@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from rich import box
 from rich.table import Table as Grid
 
-from fraudlab.board import console
+from fraudlab.board import console, plain_table
 from fraudlab.config import Candidate
 from fraudlab.estimating import estimate
 from fraudlab.launching.opening import at_once
@@ -60,7 +59,7 @@ def _status(planned: Planned, resume: str) -> str:
 
 def _grid(planned: Sequence[Planned], statuses: Sequence[str]) -> Grid:
     names = differing(planned)
-    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    grid = plain_table()
     grid.add_column("#", justify="right", no_wrap=True)
     for name in names:
         grid.add_column(short(name, names), overflow="fold")

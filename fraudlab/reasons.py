@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 
 from fraudlab.config import SHARED_KEYS
-from fraudlab.errors import UserError
-from fraudlab.naming import differing, name_of
-from fraudlab.runs import Planned, read_run, read_sweep, recent_sweeps
+from fraudlab.naming import asked_for, differing, name_of
+from fraudlab.runs import Planned, read_run, recent_candidates
 from fraudlab.wording import value_text
 
 LOOKED_AT = 50  # earlier sweeps
@@ -24,7 +23,7 @@ def why_trained(todo: Sequence[Planned]) -> list[str]:
     before = _asked_before()
     grouped: dict[str, list[Planned]] = {}
     for planned in todo:
-        reason = _reason(planned, before.get(_asked(planned)))
+        reason = _reason(planned, before.get(asked_for(planned)))
         if reason is not None:
             grouped.setdefault(reason, []).append(planned)
     names = differing(todo)
@@ -37,22 +36,11 @@ def _named(candidates: Sequence[Planned], names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _asked(planned: Planned) -> bytes:
-    """Return how a candidate was asked for: the same words may come to mean something else."""
-    plain = msgspec.to_builtins([planned.options, planned.overrides], str_keys=True)
-    return msgspec.json.encode(plain, order="sorted")
-
-
 def _asked_before() -> dict[bytes, Planned]:
-    """Return the latest candidate that each way of asking gave."""
+    """Return the latest candidate that each way of asking gave: it may mean something else now."""
     found: dict[bytes, Planned] = {}
-    for sweep in recent_sweeps(LOOKED_AT):
-        try:
-            candidates = read_sweep(sweep).candidates
-        except UserError:  # of another version
-            continue
-        for planned in candidates:
-            found.setdefault(_asked(planned), planned)
+    for planned in recent_candidates(LOOKED_AT):
+        found.setdefault(asked_for(planned), planned)
     return found
 
 

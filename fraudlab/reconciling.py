@@ -25,6 +25,7 @@ from fraudlab.runs import (
     DAMAGED,
     Planned,
     RunRecord,
+    is_at_work,
     read_result,
     read_sweep,
     run_folder,
@@ -69,7 +70,7 @@ def settle(runs: MirrorRuns, own: str | None = None) -> None:
     """
     left, at_work = left_open(runs.store), set()
     for run in close_ended(runs, own):
-        if _sweep(run) != own and is_claimed(running_mark(run_folder(_key(run)))):
+        if _sweep(run) != own and is_at_work(_key(run)):
             at_work.add(_sweep(run))  # a job that has outlived its driver
         else:
             runs.leave(run.info.run_id)

@@ -18,7 +18,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,8 +34,6 @@ from fraudlab.manifest import Intervals, Metrics
 
 DAMAGED = (msgspec.MsgspecError, UnicodeDecodeError)  # what reading a damaged record raises
 Status = Literal["pending", "running", "done", "failed", "timeout", "killed", "not_applicable"]
-
-
 PRUNED = "pruned"  # how the error of a killed run begins when a search gave it up
 
 
@@ -193,15 +192,36 @@ def write_sweep(record: SweepRecord) -> None:
     write_json(sweep_folder(record.sweep) / "plan.json", record)
 
 
+def was_pruned(error: str | None) -> bool:
+    """Whether a run has this error because a search gave it up."""
+    return (error or "").startswith(PRUNED)
+
+
 def has_failed(record: RunRecord) -> bool:
     """Whether a run has no result, other than because a search gave it up."""
-    return record.status != "done" and not (record.error or "").startswith(PRUNED)
+    return record.status != "done" and not was_pruned(record.error)
 
 
-def recent_sweeps(count: int) -> list[str]:
-    """Return the ids of the last sweeps, the latest first."""
-    known = sorted(path.parent.name for path in (outputs() / "sweeps").glob("*/plan.json"))
-    return known[: -count - 1 : -1]
+def is_at_work(run: str) -> bool:
+    """Whether a live process holds the claim on a run."""
+    return is_claimed(running_mark(run_folder(run)))
+
+
+def _known_sweeps() -> list[str]:
+    """Return the ids of the sweeps that have a plan, in the order they were launched."""
+    return sorted(path.parent.name for path in (outputs() / "sweeps").glob("*/plan.json"))
+
+
+def _plan(sweep: str) -> SweepRecord:
+    content = (sweep_folder(sweep) / "plan.json").read_bytes()
+    return msgspec.json.decode(content, type=SweepRecord)
+
+
+def recent_candidates(sweeps: int) -> Iterator[Planned]:
+    """Yield the candidates of so many sweeps, the latest first, where their plans can be read."""
+    for sweep in _known_sweeps()[: -sweeps - 1 : -1]:
+        with suppress(FileNotFoundError, *DAMAGED):  # removed meanwhile, or of another version
+            yield from _plan(sweep).candidates
 
 
 def read_sweep(sweep: str) -> SweepRecord:
@@ -212,19 +232,16 @@ def read_sweep(sweep: str) -> SweepRecord:
     UserError
         If there is no such sweep, or another version wrote it.
     """
-    folder = outputs() / "sweeps"
-    known = sorted(path.parent.name for path in folder.glob("*/plan.json"))
+    known = _known_sweeps()
     if not known:
-        raise UserError(
-            f"no sweep in {os.path.relpath(folder)}: run python -m fraudlab.train first"
-        )
+        folder = os.path.relpath(outputs() / "sweeps")
+        raise UserError(f"no sweep in {folder}: run python -m fraudlab.train first")
     if sweep == "latest":
         sweep = known[-1]
     if sweep not in known:
         raise UserError(f"no sweep {sweep!r}; the last ones are {', '.join(known[-5:])}")
     try:
-        content = (folder / sweep / "plan.json").read_bytes()
-        return msgspec.json.decode(content, type=SweepRecord)
+        return _plan(sweep)
     except DAMAGED as error:
         raise UserError(
             f"the plan of sweep {sweep} cannot be read ({error}): another version of fraudlab"

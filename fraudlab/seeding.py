@@ -19,7 +19,7 @@ from fraudlab import registry
 from fraudlab.bootstrap import LEVEL, Interval
 from fraudlab.config import Choice
 from fraudlab.manifest import Intervals, Metrics
-from fraudlab.naming import Named, differing, value_of
+from fraudlab.naming import Named, asked_for, differing, value_of
 from fraudlab.runs import Planned, Status
 
 SEED = "seed"  # the key in which they differ
@@ -58,11 +58,9 @@ def by_candidate(planned: Sequence[Planned]) -> list[tuple[Planned, ...]]:
     What differs in its data stays apart, even if only the seed was set otherwise. The groups stand
     in the order in which their first members were asked for.
     """
-    found: dict[bytes, list[Planned]] = {}
+    found: dict[tuple[bytes, str], list[Planned]] = {}
     for each in planned:
-        others = {name: value for name, value in each.overrides.items() if name != SEED}
-        named = msgspec.to_builtins([each.options, others], str_keys=True)
-        alike = msgspec.json.encode([*named, each.data_fingerprint], order="sorted")
+        alike = asked_for(each, but=SEED), each.data_fingerprint
         found.setdefault(alike, []).append(each)
     return [tuple(sorted(group, key=_seed)) for group in found.values()]
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from fraudlab.config import Candidate
 from fraudlab.driving import Driver, Watcher
-from fraudlab.keeping import keep_best
 from fraudlab.launching.jobs import Launcher
 from fraudlab.launching.opening import open_launcher
-from fraudlab.locking import claimed, is_claimed
+from fraudlab.locking import claimed
 from fraudlab.mirrored import Mirror
 from fraudlab.planning import plan_candidates
 from fraudlab.ranking import Row, leaderboard
@@ -20,9 +19,9 @@ from fraudlab.runs import (
     RunRecord,
     SweepRecord,
     finished_result,
+    is_at_work,
     new_sweep_id,
     now,
-    run_folder,
     running_mark,
     sweep_folder,
     write_sweep,
@@ -73,18 +72,13 @@ class Sweep:
 
     def _mirrored(self, todo: Sequence[Planned], mirror: Mirror) -> None:
         launcher = open_launcher(self.config, len(todo), self.tables)
-        mirror.start_sweep(self.record)
-        self.watcher.expect(len(todo))
-        try:
-            self._driver(launcher, mirror).drive(Listed(todo, self.watcher, self._again))
-        finally:
-            rows = leaderboard(self.record)
-            mirror.end_sweep(rows)
-            keep_best(rows, {planned.run for planned in todo}, self.config.keep)
-
-    @property
-    def _again(self) -> bool:
-        return self.config.resume == "never"
+        self._driver(launcher, mirror).run(
+            Listed(todo, self.watcher, self.config.resume == "never"),
+            self.record,
+            total=len(todo),
+            rows=lambda: leaderboard(self.record),
+            trained=lambda: {planned.run for planned in todo},
+        )
 
     def _driver(self, launcher: Launcher, mirror: Mirror) -> Driver:
         return Driver(self.config, self.record.sweep, launcher, mirror, self.watcher)
@@ -108,7 +102,7 @@ class Listed:
         """Return the first candidate that nobody is training."""
         for _ in range(len(self._waiting)):
             planned = self._waiting.popleft()
-            if is_claimed(running_mark(run_folder(planned.run))):
+            if is_at_work(planned.run):
                 self._leave(planned)
             elif (result := None if self._again else finished_result(planned.run)) is not None:
                 self._watcher.finished(planned, result)

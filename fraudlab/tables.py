@@ -11,11 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from fraudlab import registry
 from fraudlab.arrays import Kept, kept_arrays, key_of_parts, read_kept
-from fraudlab.config import Config
+from fraudlab.config import Config, canonical
 from fraudlab.errors import DataError
 from fraudlab.needs import check_needs
 from fraudlab.prepared import keep_split, keep_table, kept_split, kept_table
@@ -55,7 +53,7 @@ class Tables:
         DataError
             If the rows have another fingerprint now, and those planned for are not kept.
         """
-        key = _key(config.data, config.features)
+        key = canonical(config.data, config.features)
         if key not in self._tables:
             self._tables[key] = self._read(config, fingerprint)
         table = self._tables[key]
@@ -91,27 +89,19 @@ class Tables:
 
     def split(self, config: Config, fingerprint: str | None = None) -> Split:
         """Return the split of a config's table."""
-        key = _key(config.data, config.features, config.split)
+        key = canonical(config.data, config.features, config.split)
         table = self.table(config, fingerprint)
         if key not in self._splits:
             splitter = registry.build("split", config.split)
-            entry = key_of_parts("split", *_parts(config), table.fingerprint, _plain(config.split))
+            entry = key_of_parts("split", *_parts(config), table.fingerprint, config.split)
             made = kept_arrays(entry, lambda: keep_split(split_table(table, splitter)))
             self._splits[key] = kept_split(made)
         check_needs(config, table, self._splits[key])
         return self._splits[key]
 
 
-def _key(*choices: Any) -> bytes:
-    return msgspec.json.encode(choices, order="sorted")
-
-
-def _plain(value: Any) -> Any:
-    return msgspec.to_builtins(value, str_keys=True)
-
-
 def _parts(config: Config) -> tuple[Any, ...]:
-    return _plain(config.data), _plain(config.features), code_of_results()
+    return config.data, config.features, code_of_results()
 
 
 def _table_key(config: Config, fingerprint: str) -> str:

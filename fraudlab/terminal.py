@@ -14,7 +14,7 @@ from fraudlab.live import Standing, clock, view
 from fraudlab.naming import differing, name_of
 from fraudlab.protocols import Selection
 from fraudlab.ranking import HEADINGS, rank_key
-from fraudlab.runs import PRUNED, Planned, RunRecord
+from fraudlab.runs import Planned, RunRecord, was_pruned
 
 LONG = 60  # seconds: from here on the time left is worth saying
 
@@ -83,7 +83,7 @@ class Progress:
         if record.status == "done":
             standing.done += 1
             told = self._result(planned, record)
-        elif (record.error or "").startswith(PRUNED):
+        elif was_pruned(record.error):
             standing.pruned += 1
             told = Text(f"{record.error}", style="dim")
         else:

@@ -1,4 +1,4 @@
-"""How many threads a fit may use, and fits run at a time. Results must never depend on it."""
+"""How many threads a fit may use. Results must never depend on it."""
 
 from __future__ import annotations
 
@@ -29,21 +29,6 @@ def budget() -> int:
 def processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0))
-
-
-def slots_and_threads(wanted: int | None, count: int) -> tuple[int, int]:
-    """Return how many candidates run at a time, and how many threads each may use.
-
-    Parameters
-    ----------
-    wanted
-        How many at a time were asked for; None shares the processors out.
-    count
-        How many there are to run.
-    """
-    own = budget() if os.environ.get(VARIABLE, "").strip() else None
-    slots = min(wanted or max(1, processors() // (own or 1)), max(count, 1))
-    return slots, own or max(1, processors() // slots)
 
 
 def limit_threads(threads: int) -> None:

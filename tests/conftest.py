@@ -171,12 +171,12 @@ def run_on_full_disk(size: int, *arguments: str, cwd: Path) -> Done:
 
 @pytest.fixture
 def start(home: Path) -> Iterator[Start]:
-    """Return a function that starts `python -m fraudlab.train`; what still runs is killed."""
+    """Return a function that starts a command, train unless named; what still runs is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: str) -> subprocess.Popen[str]:
+    def begin(*arguments: str, command: str = "train") -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "fraudlab.train", *arguments],
+            [sys.executable, "-m", f"fraudlab.{command}", *arguments],
             cwd=home,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -190,6 +190,14 @@ def start(home: Path) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the scripts be imported, each test its own."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    for path in (ROOT / "scripts").glob("*.py"):
+        monkeypatch.delitem(sys.modules, path.stem, raising=False)
 
 
 @pytest.fixture

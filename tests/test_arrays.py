@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -149,3 +150,17 @@ def test_processes_at_once_make_it_once(home: Path) -> None:
     assert {process.communicate(timeout=60)[0] for process in processes} == {"499500.0\n"}
     assert len(list(home.glob("made-*"))) == 1
     assert [path.name for path in (home / ".cache" / "fraudlab").iterdir()] == ["k"]
+
+
+def test_an_entry_that_cannot_be_mapped_just_now_is_not_taken_for_damaged(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep("k")
+
+    def exhausted(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "load", exhausted)
+        assert read_kept("k") is None
+    assert read_kept("k") is not None

@@ -25,14 +25,6 @@ LINE = re.compile(
 
 
 @pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the scripts be imported, each test its own."""
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    for name in ("aftermath", "commands", "misbehaving"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-
-
-@pytest.fixture
 def aftermath(scripts: None):
     return importlib.import_module("aftermath")
 

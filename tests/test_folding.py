@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fraudlab.experiment import run_experiment
 from fraudlab.folding import Folds
 from fraudlab.outcomes import RunResult
 from fraudlab.planning import plan_candidate
+from fraudlab.plugins.data import table as table_plugin
 from fraudlab.prepared import keep_split, keep_table, kept_split, kept_table
 from fraudlab.provenance import provenance
 from fraudlab.tables import Tables
@@ -161,3 +163,41 @@ def test_make_clean_cache_empties_it_and_nothing_else(
     assert not (home / ".cache" / "fraudlab").exists()
     assert run("train", *small_table, "model=tree").code == 0
     assert board(run)[0]["reused"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_known_by_what_it_was(
+    home: Path, small_table: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (candidate,) = Composer().plan(small_table, multirun=False).candidates
+    path, read = home / "table.csv", table_plugin.read_file
+    before = path.read_text()
+
+    def replaced(*given: Any, **more: Any) -> Any:
+        path.write_text(before + "12.5,3,a,1\n")
+        return read(*given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(table_plugin, "read_file", replaced)
+        assert len(Tables(lambda _: None).table(candidate.config)) == 601
+    path.write_text(before)
+    assert len(Tables(lambda _: None).table(candidate.config)) == 600
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_damaged_table_is_read_anew_by_who_plans(
+    home: Path, small_table: list[str], known: bool
+) -> None:
+    (candidate,) = Composer().plan(small_table, multirun=False).candidates
+    Tables(lambda _: None).table(candidate.config)
+    cache = home / ".cache" / "fraudlab"
+    for entry in [] if known else cache.glob("source-*"):  # what the file held is known no more
+        shutil.rmtree(entry)
+    (file,) = cache.glob("table-*/amount.npy")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    notes: list[str] = []
+    table = Tables(notes.append).table(candidate.config)
+    assert len(notes) == 1
+    assert table.amount is not None
+    np.testing.assert_array_equal(table.amount, table.frame["amount"])

@@ -20,14 +20,6 @@ Reproduce = Callable[..., Done]
 
 
 @pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the scripts be imported, each test its own."""
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    for name in ("agreement", "verdicts", "reproduce"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-
-
-@pytest.fixture
 def agreement(scripts: None):
     return importlib.import_module("agreement")
 

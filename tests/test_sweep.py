@@ -8,6 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from fraudlab import driving
 from tests.conftest import ROOT, Run, Start, run_process
 from tests.sweeps import board, results, visible_bundles, wait_until
 
@@ -229,3 +232,14 @@ def test_a_password_in_the_tracking_address_is_written_nowhere(
     assert done.code == 0, done.err
     found = [p for p in home.rglob("*") if p.is_file() and b"sesame" in p.read_bytes()]
     assert found == []
+
+
+def test_edited_source_lets_what_runs_end_and_starts_nothing_more(
+    run: Run, small_table: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = iter([driving.code_version(), "edited"])
+    monkeypatch.setattr(driving, "source_version", lambda: next(versions))
+    done = run("train", *small_table, "model=logreg,tree,rf", "launcher=inline", "-m")
+    assert done.code == 1
+    assert "source has changed" in done.err
+    assert [row["status"] for row in board(run)] == ["done", "pending", "pending"]

@@ -61,11 +61,11 @@ def test_all_trials_of_a_candidate_trained_elsewhere_are_answered(
 ) -> None:
     looks: list[int] = []
 
-    def for_a_while(_: Path) -> bool:
+    def for_a_while(_: str) -> bool:
         looks.append(len(states(home)))
         return len(looks) <= 12
 
-    monkeypatch.setattr("fraudlab.searching.proposals.is_claimed", for_a_while)
+    monkeypatch.setattr("fraudlab.searching.proposals.is_at_work", for_a_while)
     assert run("tune", *two, "trials=8").code == 0
     assert all(trials <= look + 2 for look, trials in enumerate(looks))  # it asks one at a time
     assert states(home) == ["COMPLETE"] * 8
@@ -77,8 +77,8 @@ def test_what_failed_elsewhere_is_not_tried_again(
 ) -> None:
     seen: list[str] = []
 
-    def trained_elsewhere(mark: Path) -> bool:
-        seen.append(mark.parent.name)
+    def trained_elsewhere(key: str) -> bool:
+        seen.append(key)
         if len(seen) == 2:
             told = {"run": seen[0], "error": "failed: too few rows"}
             study_of(home).add_trial(
@@ -88,7 +88,7 @@ def test_what_failed_elsewhere_is_not_tried_again(
             )
         return len(seen) == 1
 
-    monkeypatch.setattr("fraudlab.searching.proposals.is_claimed", trained_elsewhere)
+    monkeypatch.setattr("fraudlab.searching.proposals.is_at_work", trained_elsewhere)
     run("tune", *two, "trials=3")
     assert seen[0] == seen[1]
     assert states(home)[0] == "PRUNED"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from fraudlab.searching.dimensions import Dimension, Range
 from fraudlab.searching.ledger import LOST, address_of
 from fraudlab.searching.spaces import read_space
 from fraudlab.searching.studies import Study
-from tests.conftest import INTERRUPTED, ROOT, Run
+from tests.conftest import INTERRUPTED, Run, Start
 from tests.searches import journals, notes, proposals, states, study_of, write_space
 from tests.sweeps import board, results, wait_until
 
@@ -26,29 +24,11 @@ space:
   model.params.n_estimators: {low: 150, high: 400}
   model.params.min_samples_leaf: {low: 1, high: 40}
 """
-Begin = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def begin(home: Path) -> Iterator[Begin]:
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*words: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "fraudlab.tune", *words],
-            cwd=home,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+def begin(start: Start) -> Start:
+    return partial(start, command="tune")
 
 
 @pytest.fixture
@@ -67,7 +47,7 @@ def one_is_done_and_one_at_work(home: Path) -> Callable[[], bool]:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_search_goes_on_where_it_stopped(
-    how: signal.Signals, home: Path, run: Run, begin: Begin, forest: list[str]
+    how: signal.Signals, home: Path, run: Run, begin: Start, forest: list[str]
 ) -> None:
     process = begin(*forest, "trials=4")
     wait_until(one_is_done_and_one_at_work(home), process)
@@ -97,7 +77,7 @@ def test_a_stopped_search_goes_on_where_it_stopped(
 
 @pytest.mark.slow
 def test_two_workers_on_one_study_share_the_trials(
-    home: Path, run: Run, begin: Begin, forest: list[str]
+    home: Path, run: Run, begin: Start, forest: list[str]
 ) -> None:
     both = [begin(*forest, "trials=6") for _ in range(2)]
     for process in both:

@@ -11,7 +11,7 @@ from pathlib import Path
 from fraudlab.errors import FraudlabError
 from fraudlab.launching.jobs import Ended, Job, last_words
 from fraudlab.locking import has_begun, is_claimed
-from fraudlab.runs import log_file, read_result, run_folder, running_mark
+from fraudlab.runs import is_at_work, log_file, read_result, run_folder, running_mark
 
 ARRIVAL = 60.0  # seconds that a network file system may keep what it knew of a folder
 LETTING_GO = 10.0  # seconds in which a process that was ended should be gone
@@ -138,5 +138,5 @@ def let_go(runs: list[str]) -> None:
     """Wait until workers that were ended hold their runs no more."""
     end = time.monotonic() + LETTING_GO
     for run in runs:
-        while is_claimed(running_mark(run_folder(run))) and time.monotonic() < end:
+        while is_at_work(run) and time.monotonic() < end:
             time.sleep(GLANCE)

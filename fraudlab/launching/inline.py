@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from fraudlab.launching.jobs import Ended, Job
-from fraudlab.launching.working import run_job
-from fraudlab.locking import begin, claimed
-from fraudlab.runs import finished_result, run_folder, running_mark
+from fraudlab.launching.working import run_job, turn
 from fraudlab.tables import Tables
 from fraudlab.threads import budget
 
@@ -28,10 +26,8 @@ class Inline:
         job, self._job = self._job, None
         if job is None:
             return []
-        mark = running_mark(run_folder(job.run))
-        with claimed(mark):
-            if job.again or not finished_result(job.run):
-                begin(mark)
+        with turn(job) as ours:
+            if ours:
                 run_job(job, self._tables)
         return [Ended(job.run)]
 

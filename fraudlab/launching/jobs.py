@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from fraudlab.locking import claimed_now
 from fraudlab.provenance import Commit
 from fraudlab.runs import (
     Planned,
@@ -16,6 +17,9 @@ from fraudlab.runs import (
     log_file,
     now,
     read_result,
+    run_folder,
+    running_mark,
+    write_run,
 )
 
 _FATAL = re.compile(r"most recent call first\):\s*\n(.*)")
@@ -86,6 +90,29 @@ class Ended(msgspec.Struct, frozen=True):
             mlflow_run_id=job.mlflow_run_id,
             finished=now(),
         )
+
+
+def recorded(ended: Ended, job: Job) -> RunRecord:
+    """Return the record of a job that has ended, written where its worker could not.
+
+    A result that is there stays: its worker came to an end just before it was to be stopped, or
+    another sweep has trained the candidate meanwhile, or is about to.
+    """
+    found = ended.result(job)
+    if found is not None:
+        return found
+    record = ended.record(job)
+    with claimed_now(running_mark(run_folder(ended.run))) as ours:  # with the mark its worker left
+        found = ended.result(job)
+        if found is None and ours:
+            write_run(record)
+    return found or record
+
+
+def left_by(job: Job) -> RunRecord:
+    """Return what is known of a job that was still running when everything was stopped."""
+    found = Ended(job.run).result(job)
+    return found or RunRecord(job.run, "killed", mlflow_run_id=job.mlflow_run_id)
 
 
 class Launcher(Protocol):

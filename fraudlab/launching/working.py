@@ -6,11 +6,13 @@ import faulthandler
 import os
 import resource
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fraudlab.errors import FraudlabError
 from fraudlab.launching.jobs import Job
+from fraudlab.launching.memory import limit_memory
 from fraudlab.locking import begin, claimed
 from fraudlab.provenance import source_version
 from fraudlab.runs import finished_result, log_file, run_folder, running_mark
@@ -26,11 +28,9 @@ def work(job: Job) -> None:
     let go of when this process dies, whatever becomes of the driver.
     """
     _settle(job)
-    mark = running_mark(run_folder(job.run))
-    with claimed(mark):
-        if not job.again and finished_result(job.run):
-            return  # by another sweep, while this one came to it
-        begin(mark)
+    with turn(job) as ours:
+        if not ours:
+            return
         _print_into(log_file(job.run))
         if source_version() != job.code:
             raise FraudlabError("fraudlab's source has changed since this sweep was launched")
@@ -39,6 +39,20 @@ def work(job: Job) -> None:
         sys.stdout.flush()
         if not log_file(job.run).stat().st_size:
             log_file(job.run).unlink()
+
+
+@contextmanager
+def turn(job: Job) -> Iterator[bool]:
+    """Hold the claim on a job's run; yield whether there is anything left to do.
+
+    There is not when another sweep has finished the candidate while this one came to it.
+    """
+    mark = running_mark(run_folder(job.run))
+    with claimed(mark):
+        ours = job.again or finished_result(job.run) is None
+        if ours:
+            begin(mark)
+        yield ours
 
 
 def run_job(job: Job, tables: Tables) -> None:
@@ -67,23 +81,3 @@ def _print_into(log: Path) -> None:
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     faulthandler.enable(2, all_threads=False)
-
-
-def limit_memory(memory: int | None) -> None:
-    """Let this process hold `memory` more bytes of its own; None leaves it as it is.
-
-    Beyond that the system refuses, which Python knows as MemoryError. Files that are mapped do not
-    count.
-    """
-    if memory is not None:
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        soft = held() + memory
-        resource.setrlimit(resource.RLIMIT_DATA, (min(soft, hard) if hard >= 0 else soft, hard))
-
-
-def held() -> int:
-    """Return the bytes of its own that this process holds."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmData:"):
-            return int(line.split()[1]) * 1024
-    return 0

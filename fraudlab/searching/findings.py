@@ -13,7 +13,7 @@ import yaml
 from fraudlab.bundle import write_atomic
 from fraudlab.config import GROUPS, to_plain
 from fraudlab.ranking import Row, best_of
-from fraudlab.runs import PRUNED, Planned
+from fraudlab.runs import Planned, was_pruned
 from fraudlab.searching.ledger import Trial, folder
 
 SHOWN = 10  # rows of the leaderboard, and failures
@@ -39,7 +39,7 @@ def counted(rows: Sequence[Row]) -> str:
 
 def _kind(row: Row) -> str:
     if row.status == "killed":
-        return "pruned" if (row.error or "").startswith(PRUNED) else "stopped"
+        return "pruned" if was_pruned(row.error) else "stopped"
     return row.status.replace("_", " ")
 
 

@@ -16,9 +16,8 @@ from fraudlab.config import Candidate
 from fraudlab.driving import Watcher
 from fraudlab.errors import ConfigError, DataError
 from fraudlab.launching.jobs import Launcher
-from fraudlab.locking import is_claimed
 from fraudlab.planning import plan_candidate
-from fraudlab.runs import Planned, RunRecord, finished_result, has_failed, run_folder, running_mark
+from fraudlab.runs import Planned, RunRecord, finished_result, has_failed, is_at_work
 from fraudlab.searching.allowance import Allowance
 from fraudlab.searching.answering import Answers, Live, Stages
 from fraudlab.searching.ledger import BEAT
@@ -156,7 +155,7 @@ class Proposals:
         One that another command is training is looked at again later.
         """
         run = live.planned.run
-        if is_claimed(running_mark(run_folder(run))):
+        if is_at_work(run):
             self._elsewhere[run] = live
             return None
         self._elsewhere.pop(run, None)

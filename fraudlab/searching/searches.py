@@ -9,8 +9,8 @@ import msgspec
 from fraudlab.composition import Composer
 from fraudlab.driving import Driver, Watcher
 from fraudlab.errors import ConfigError, UserError
-from fraudlab.keeping import keep_best
-from fraudlab.launching.opening import MANY, open_launcher
+from fraudlab.launching.opening import open_launcher
+from fraudlab.launching.sharing import MANY
 from fraudlab.locking import claimed
 from fraudlab.mirrored import Mirror
 from fraudlab.planning import plan_candidate
@@ -119,15 +119,8 @@ class Search:
             self.checked, self._composer, self._tables, self.study, self._allowance,
             self._watcher, self._meet, self.record.sweep,
         )  # fmt: skip
-        mirror.start_sweep(self.record)
-        self._watcher.expect(self._left())
         driver = Driver(self.config, self.record.sweep, launcher, mirror, self._watcher)
-        try:
-            driver.drive(source)
-        finally:
-            rows = self.rows()
-            mirror.end_sweep(rows)
-            keep_best(rows, self.trained(), self.config.keep)
+        driver.run(source, self.record, self._left(), self.rows, self.trained)
         if source.why:
             self._watcher.note(source.why)
 

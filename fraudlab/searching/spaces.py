@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 import yaml
 
+from fraudlab.config import canonical
 from fraudlab.errors import ConfigError
 from fraudlab.folders import shown
 from fraudlab.searching.dimensions import Dimension, Pick, read_dimension, read_shape
@@ -169,10 +170,8 @@ class Space(msgspec.Struct, frozen=True):
 
     def digest(self, *others: Any) -> str:
         """Return the sha256 over all that decides what is tried, and `others`."""
-        plain = msgspec.to_builtins(
-            [self.fixed, self.parts, self.sampling, self.pruning, *others], str_keys=True
-        )
-        return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
+        decisive = canonical(self.fixed, self.parts, self.sampling, self.pruning, *others)
+        return hashlib.sha256(decisive).hexdigest()
 
 
 def condition(holds: Mapping[str, tuple[Any, ...]]) -> str:

@@ -12,7 +12,8 @@ import yaml
 
 from fraudlab import registry
 from fraudlab.composition import Composer, conf_folder
-from fraudlab.config import FLAT_GROUPS, GROUPS, Launcher, Tracking
+from fraudlab.config import FLAT_GROUPS, GROUPS, Tracking
+from fraudlab.limits import LauncherSettings
 from fraudlab.tune import Tune
 from tests.conftest import run_process
 
@@ -126,7 +127,7 @@ OWN_DEFAULTS = {"submitit": {"timeout", "memory"}}  # without them Slurm would t
 
 
 def test_tracking_and_launcher_list_every_key_with_its_default():
-    for group, shape in (("tracking", Tracking), ("launcher", Launcher)):
+    for group, shape in (("tracking", Tracking), ("launcher", LauncherSettings)):
         options, keys = Composer().options(group), set[str]()
         assert sorted(get_args(get_type_hints(shape)["name"])) == options
         for stem in options:
